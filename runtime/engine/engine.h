@@ -1,0 +1,95 @@
+// The engine: one loop thread that owns every piece of batch state (sequences, KV cache, sampler states) for one model. Requests come
+// in through an inbox, tokens leave through each request's OutputStream, facts leave as StepRecords in a ring and as a few atomics.
+// All public methods may be called from any thread.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/ring.h"
+#include "runtime/base/status.h"
+#include "runtime/engine/ledger.h"
+#include "runtime/engine/records.h"
+#include "runtime/engine/request.h"
+#include "runtime/model/kv_cache.h"
+#include "runtime/model/model.h"
+#include "runtime/model/tokenizer.h"
+
+namespace inferd::engine {
+
+struct EngineOptions {
+  std::uint16_t model_index = 0;     // into Ledger::models()
+  int context = 0;                   // tokens per sequence; 0: what the model was trained for
+  int max_running = 32;              // sequences in a batch
+  int max_batch_tokens = 512;        // tokens computed by one step; long prompts are prefilled in chunks of this
+  int queue_capacity = 256;          // requests that wait; one more is refused
+  std::size_t kv_cache_bytes = 0;    // 0: enough for max_running sequences of the whole context, at most a quarter of the machine's memory
+  model::KvType kv_type = model::KvType::kF16;
+  bool prefix_cache = true;
+  int threads = 0;                   // compute threads; 0: one per physical core available to the process
+  Duration priority_aging = std::chrono::seconds(10);  // waiting this long counts as one class of priority
+};
+
+// A copy of what gauges and health need, taken without disturbing the engine.
+struct EngineStatus {
+  std::uint64_t steps = 0;
+  MonotonicTime last_step{};         // end of the last step; MonotonicTime{} before the first
+  MonotonicTime step_started{};      // start of the step in progress; MonotonicTime{} between steps
+  std::array<std::uint32_t, kPriorities> queued{};
+  std::uint32_t queue_capacity = 0;
+  std::uint32_t running = 0;
+  MonotonicTime oldest_queued{};                // arrival of the oldest waiting request; MonotonicTime{} when none waits
+  MonotonicTime oldest_without_token{};         // arrival of the oldest request that has no token yet
+  std::uint32_t kv_blocks = 0;
+  std::uint32_t kv_blocks_used = 0;
+  std::uint32_t kv_block_tokens = 0;
+  std::uint64_t kv_cache_bytes = 0;
+  std::uint64_t prefix_query_tokens = 0;
+  std::uint64_t prefix_hit_tokens = 0;
+  std::uint64_t preemptions = 0;
+  double drain_rate = 0;             // requests finished per second, smoothed over about 10 s; 0 before the first
+};
+
+struct Refusal {
+  RefusalReason reason;
+  std::string message;               // for the client
+  Duration retry_after;              // 0: retrying will not help
+};
+
+class Engine {
+ public:
+  // kResourceExhausted when the KV cache cannot be had, kInvalidArgument for options out of range (named).
+  // `tokenizer`, `clock`, `ledger` and `steps` must outlive the engine.
+  static Result<std::unique_ptr<Engine>> Create(std::unique_ptr<model::Model> model, const model::Tokenizer& tokenizer,
+                                                const EngineOptions& options, const Clock& clock, Ledger& ledger,
+                                                Ring<StepRecord>& steps);
+  // Stops; whatever is still inside ends as cancelled.
+  virtual ~Engine() = default;
+
+  // Starts the loop thread. Before it, Submit only queues.
+  virtual void Start() = 0;
+
+  // Takes the request, or refuses it at once and leaves it untouched (its record is still the caller's). After acceptance its output
+  // stream ends exactly once, whatever happens. The record's `admitted` is set.
+  virtual tl::expected<void, Refusal> Submit(std::shared_ptr<Request> request) = 0;
+
+  // From now on Submit refuses with kDraining; what is inside goes on.
+  virtual void StartDrain() = 0;
+  // Cancels everything inside (reason kDrain) and returns how many requests that were.
+  virtual std::size_t CutAll() = 0;
+  // Requests inside: queued and running.
+  virtual std::size_t inside() const = 0;
+  // Ends the loop thread; what is inside ends as cancelled. Idempotent.
+  virtual void Stop() = 0;
+
+  virtual EngineStatus status() const = 0;
+  virtual const model::ModelConfig& config() const = 0;
+  virtual const EngineOptions& options() const = 0;  // with every default filled in
+};
+
+}  // namespace inferd::engine
