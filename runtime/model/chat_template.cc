@@ -243,7 +243,7 @@ class ChatTemplate::Prompt {
   void Control(std::string_view text) { Append(text, /*special=*/true); }
   void Text(std::string_view text) { Append(text, /*special=*/false); }
 
-  // What somebody wrote. A marker in it is cut behind its first byte.
+  // What somebody wrote, and what was found in the template besides markers. A marker in it is cut behind its first byte.
   void Message(std::string_view text) {
     while (!text.empty()) {
       const std::size_t cut = FirstMarker(text);
@@ -312,7 +312,7 @@ Result<std::vector<PromptPiece>> ChatTemplate::Render(std::span<const ChatMessag
     if (opens_think_) {
       prompt.Control(generation_suffix_);
     } else {
-      prompt.Text(generation_suffix_);
+      prompt.Message(generation_suffix_);
     }
   }
   return prompt.Take();
@@ -330,7 +330,7 @@ void ChatTemplate::RenderChatMl(std::span<const ChatMessage> messages, Prompt& p
   };
   if (!default_system_.empty() && messages[0].role != "system") {
     open("system");
-    prompt.Text(default_system_);
+    prompt.Message(default_system_);
     close();
   }
   std::size_t last_question = messages.size() - 1;
@@ -373,7 +373,7 @@ void ChatTemplate::RenderLlama3(std::span<const ChatMessage> messages, Prompt& p
   prompt.Control(bos_);
   if (!default_system_.empty()) {
     open("system");
-    prompt.Text(default_system_);
+    prompt.Message(default_system_);
     if (messages[0].role == "system") {
       prompt.Message(Trim(messages[0].content));
       messages = messages.subspan(1);
