@@ -15,7 +15,6 @@ constexpr std::array<string_view, 3> kStageValues{"queued", "prefill", "decode"}
 constexpr std::array<string_view, 11> kReasonValues{"draining", "loading",    "unauthorized", "forbidden", "rate",      "budget",
                                                     "queue_full", "deadline", "kv",           "too_large", "invalid"};
 constexpr std::array<string_view, 3> kPriorityValues{"interactive", "normal", "batch"};
-constexpr std::array<string_view, 4> kSloValues{"ttft", "inter_token", "duration", "availability"};
 constexpr std::array<string_view, 3> kPhaseValues{"prefill", "decode", "mixed"};
 constexpr std::array<string_view, 6> kStateValues{"ok", "busy", "degraded", "stalled", "draining", "loading"};
 constexpr std::array<string_view, 2> kPlaneValues{"api", "observability"};
@@ -33,7 +32,6 @@ constexpr std::array kOutcomeLabels{kModel, kEndpoint, kOutcome};
 constexpr std::array kStageLabels{kModel, kEndpoint, Label{"stage", kStageValues}};
 constexpr std::array kReasonLabels{kModel, kEndpoint, Label{"reason", kReasonValues}};
 constexpr std::array kRequestPriorityLabels{kModel, kEndpoint, Label{"priority", kPriorityValues}};
-constexpr std::array kSloLabels{kModel, kEndpoint, Label{"slo", kSloValues}};
 constexpr std::array kQueuePriorityLabels{kModel, Label{"priority", kPriorityValues}};
 constexpr std::array kPhaseLabels{kModel, kPhase};
 constexpr std::array kStateLabels{kModel, Label{"state", kStateValues}};
@@ -102,10 +100,6 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalogue{{
    "Prompt length of one request, in tokens. It shows how long the prompts of your clients are."},
   {Metric::kRequestGeneratedTokens, Section::kRequests, kHistogram, kCount, "inferd_request_generated_tokens", kRequestLabels, kTokenCountBuckets,
    "Answer length of one request, in tokens. It shows how long the answers are and helps to set max_tokens."},
-  {Metric::kSloRequests, Section::kRequests, kCounter, kCount, "inferd_slo_requests_total", kSloLabels, kNoBuckets,
-   "Requests judged against a service level objective, by objective. It is the denominator of the SLO ratio."},
-  {Metric::kSloGood, Section::kRequests, kCounter, kCount, "inferd_slo_good_total", kSloLabels, kNoBuckets,
-   "Requests that met a service level objective, by objective. Divided by inferd_slo_requests_total it gives the SLO ratio."},
 
   {Metric::kQueueDepth, Section::kQueue, kGauge, kCount, "inferd_queue_depth", kQueuePriorityLabels, kNoBuckets,
    "Requests waiting in the queue now, by priority. A queue that stays long means that more capacity is needed."},

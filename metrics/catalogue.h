@@ -32,8 +32,6 @@ enum class Metric : std::uint8_t {
   kGeneratedTokens,
   kRequestPromptTokens,
   kRequestGeneratedTokens,
-  kSloRequests,
-  kSloGood,
   // Queue.
   kQueueDepth,
   kQueueCapacity,
