@@ -129,8 +129,8 @@ TEST_P(Matmul, ExtremeQuantisedValuesDoNotSaturate) {
 INSTANTIATE_TEST_SUITE_P(AllTypesAndTables, Matmul,
                          testing::Combine(testing::Values(TensorType::kF32, TensorType::kF16, TensorType::kBF16, TensorType::kQ8_0, TensorType::kQ4_0),
                                           testing::ValuesIn(AvailableTables().begin(), AvailableTables().end())),
-                         [](const auto& info) {
-                           return std::string(gguf::GetTensorType(std::get<0>(info.param)).name) + "_" + std::string(std::get<1>(info.param)->name);
+                         [](const auto& param_info) {
+                           return std::string(gguf::GetTensorType(std::get<0>(param_info.param)).name) + "_" + std::string(std::get<1>(param_info.param)->name);
                          });
 
 class Vector : public testing::TestWithParam<const Table*> {};
@@ -233,7 +233,7 @@ TEST_P(Vector, HalfConversionsAreExact) {
 }
 
 INSTANTIATE_TEST_SUITE_P(AllTables, Vector, testing::ValuesIn(AvailableTables().begin(), AvailableTables().end()),
-                         [](const auto& info) { return std::string(info.param->name); });
+                         [](const auto& param_info) { return std::string(param_info.param->name); });
 
 }  // namespace
 }  // namespace inferd::kernels
