@@ -128,22 +128,31 @@ TokenId Sampler::Draw(std::span<float> logits, double random) {
   double kept = 0;
   for (const TokenId id : candidates_) kept += static_cast<double>(weight(id));
   if (params_.top_p < 1.0F) {
-    const double wanted = kept * static_cast<double>(params_.top_p);
-    std::size_t sorted = 0;
-    std::size_t run = 64;  // most distributions are that narrow; sorted further only as far as needed
-    double sum = 0;
-    std::size_t end = 0;
-    while (end < candidates_.size() && sum < wanted) {
-      if (end == sorted) {
-        sorted = std::min(candidates_.size(), sorted + run);
-        run *= 4;
-        std::partial_sort(candidates_.begin() + static_cast<std::ptrdiff_t>(end), candidates_.begin() + static_cast<std::ptrdiff_t>(sorted),
-                          candidates_.end(), likelier);
+    // The likeliest tokens whose mass reaches the share, by halving: only the half in which the border lies is looked at again.
+    double wanted = kept * static_cast<double>(params_.top_p);
+    kept = 0;
+    auto begin = candidates_.begin();
+    auto end = candidates_.end();
+    while (end - begin > 64) {
+      const auto middle = begin + (end - begin) / 2;
+      std::nth_element(begin, middle, end, likelier);
+      double half = 0;
+      for (auto it = begin; it != middle; ++it) half += static_cast<double>(weight(*it));
+      if (half >= wanted) {
+        end = middle;
+      } else {
+        kept += half;
+        wanted -= half;
+        begin = middle;
       }
-      sum += static_cast<double>(weight(candidates_[end++]));
     }
-    candidates_.resize(std::max<std::size_t>(end, 1));
-    kept = sum;
+    std::sort(begin, end, likelier);
+    while (begin != end && (wanted > 0 || begin == candidates_.begin())) {
+      const auto mass = static_cast<double>(weight(*begin++));
+      kept += mass;
+      wanted -= mass;
+    }
+    candidates_.erase(begin, candidates_.end());
   }
   std::sort(candidates_.begin(), candidates_.end());
   return pick(candidates_, kept);
