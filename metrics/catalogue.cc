@@ -12,7 +12,7 @@ using std::string_view;
 constexpr std::array<string_view, 2> kEndpointValues{"chat_completions", "completions"};
 constexpr std::array<string_view, 7> kOutcomeValues{"ok", "length", "stop", "rejected", "expired", "cancelled", "failed"};
 constexpr std::array<string_view, 3> kStageValues{"queued", "prefill", "decode"};
-constexpr std::array<string_view, 11> kReasonValues{"draining", "loading",    "unauthorized", "forbidden", "rate",      "budget",
+constexpr std::array<string_view, 11> kReasonValues{"draining",   "loading",  "unauthorized", "forbidden", "rate",   "budget",
                                                     "queue_full", "deadline", "kv",           "too_large", "invalid"};
 constexpr std::array<string_view, 3> kPriorityValues{"interactive", "normal", "batch"};
 constexpr std::array<string_view, 3> kPhaseValues{"prefill", "decode", "mixed"};
@@ -44,12 +44,10 @@ constexpr std::array kHttpLabels{Label{"plane", kPlaneValues}, Label{"route", {}
 constexpr std::span<const Label> kNoLabels;
 
 // Buckets.
-constexpr std::array kDurationBuckets{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,  0.25,  0.5,
+constexpr std::array kDurationBuckets{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,   0.25, 0.5,
                                       1.0,   2.0,    5.0,   10.0, 30.0,  60.0, 120.0, 300.0};
-constexpr std::array kQueueBuckets{0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1,
-                                   0.25,   0.5,    1.0,   2.5,   5.0,  10.0,  30.0, 60.0};
-constexpr std::array kFirstTokenBuckets{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,  0.25,
-                                        0.5,   0.75,   1.0,   2.5,  5.0,   10.0, 30.0, 60.0};
+constexpr std::array kQueueBuckets{0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0};
+constexpr std::array kFirstTokenBuckets{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0};
 constexpr std::array kInterTokenBuckets{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05,
                                         0.075,  0.1,   0.15,   0.2,   0.3,  0.5,  1.0,  2.5};
 constexpr std::array kTokenCountBuckets{1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0};

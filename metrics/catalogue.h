@@ -1,9 +1,9 @@
 // The metrics catalogue: one table from which registration, exposition, docs/METRICS.md and the checks of dashboards and rules are
-// made. Code names a metric by its Metric id; its name, type, unit, labels, buckets and help are written in catalogue.cc and nowhere
-// else. Everything here is constant data: any thread, any time, valid for the life of the process.
+// made. Code names a metric by its Metric id; its name, type, unit, labels, buckets and help are written in catalogue.cc and
+// nowhere else. Everything here is constant data: any thread, any time, valid for the life of the process.
 //
-// Rules, held by tests/unit/metrics/catalogue_test.cc: names start with inferd_ (or process_, for what Prometheus itself defines), are
-// in base units with the unit in the name, counters end in _total, help is one line without a backslash.
+// Rules, held by tests/unit/metrics/catalogue_test.cc: names start with inferd_ (or process_, for what Prometheus itself defines),
+// are in base units with the unit in the name, counters end in _total, help is one line without a backslash.
 #pragma once
 
 #include <cstddef>
@@ -102,9 +102,9 @@ struct MetricInfo {
   MetricType type;
   Unit unit;
   std::string_view name;
-  std::span<const Label> labels;   // in the order in which values are given
+  std::span<const Label> labels;    // in the order in which values are given
   std::span<const double> buckets;  // upper bounds, rising, without +Inf; histograms only
-  std::string_view help;           // one sentence or two, one line
+  std::string_view help;            // one sentence or two, one line
 };
 
 std::string_view MetricTypeName(MetricType type);  // "counter", "gauge", "histogram"

@@ -82,7 +82,8 @@ std::string CatalogueMarkdown() {
       "# Metrics\n\n"
       "Every metric that inferd exports at `/metrics`. This page is made from the catalogue in metrics/catalogue.cc by\n"
       "`build/dev/metrics/metrics_doc > docs/METRICS.md`; a test checks that the two agree.\n\n"
-      "Units are base units: seconds, bytes, ratios from 0 to 1. Counters end in `_total`. Every counter and every known label value is\n"
+      "Units are base units: seconds, bytes, ratios from 0 to 1. Counters end in `_total`. Every counter and every known label "
+      "value is\n"
       "exported from the start at 0, so that the first error shows as a rise and not as a new series.\n";
   for (std::size_t i = 0; i < kSectionCount; ++i) {
     out.append("\n## ").append(kSections[i].title).append("\n\n").append(kSections[i].intro);

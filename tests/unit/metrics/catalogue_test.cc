@@ -1,15 +1,15 @@
 // The rules that every metric obeys, and the agreement of the catalogue with the records whose values become labels.
 #include "metrics/catalogue.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <fstream>
 #include <set>
 #include <sstream>
 #include <string>
 #include <vector>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "runtime/engine/records.h"
 
@@ -63,7 +63,8 @@ TEST(Catalogue, TheUnitIsInTheName) {
       EXPECT_EQ(named, metric.unit == unit) << metric.name << " and " << UnitName(unit);
     }
     const std::string words = std::string(metric.name) + "_";
-    for (const std::string_view wrong : {"ms", "us", "milliseconds", "microseconds", "minutes", "hours", "percent", "kb", "mb", "gb", "mib"}) {
+    for (const std::string_view wrong :
+         {"ms", "us", "milliseconds", "microseconds", "minutes", "hours", "percent", "kb", "mb", "gb", "mib"}) {
       EXPECT_EQ(words.find("_" + std::string(wrong) + "_"), std::string::npos) << metric.name << " is not in a base unit: " << wrong;
     }
   }
@@ -103,8 +104,7 @@ TEST(Catalogue, LabelsAreNotReserved) {
 
 TEST(Catalogue, LabelValuesAreThoseOfTheRecords) {
   using namespace engine;
-  EXPECT_THAT(LabelOf(Metric::kRequestsReceived, "endpoint").values,
-              ElementsAreArray(NamesOf<Endpoint, kEndpoints>(EndpointName)));
+  EXPECT_THAT(LabelOf(Metric::kRequestsReceived, "endpoint").values, ElementsAreArray(NamesOf<Endpoint, kEndpoints>(EndpointName)));
   EXPECT_THAT(LabelOf(Metric::kRequestsEnded, "outcome").values, ElementsAreArray(NamesOf<Outcome, kOutcomes>(OutcomeName)));
   EXPECT_THAT(LabelOf(Metric::kRequestsRejected, "reason").values,
               ElementsAreArray(NamesOf<RefusalReason, kRefusalReasons>(RefusalReasonName, 1)));
