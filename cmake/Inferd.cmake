@@ -18,7 +18,7 @@ target_include_directories(inferd_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(inferd_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Werror)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports these inside its own and Boost's headers for inlined optional/variant moves.
-  target_compile_options(inferd_flags INTERFACE -Wno-maybe-uninitialized -Wno-mismatched-new-delete -fcoroutines)
+  target_compile_options(inferd_flags INTERFACE -Wno-maybe-uninitialized -Wno-mismatched-new-delete)
 endif()
 if(INFERD_ASSERTIONS)
   string(REPLACE "-DNDEBUG" "" CMAKE_CXX_FLAGS_RELWITHDEBINFO "${CMAKE_CXX_FLAGS_RELWITHDEBINFO}")

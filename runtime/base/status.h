@@ -66,6 +66,7 @@ inline tl::unexpected<Status> Error(Code code, std::string message) {
     }                                                                       \
   } while (false)
 
+// NOLINTBEGIN(bugprone-macro-parentheses): `lhs` is a declaration.
 // INFERD_ASSIGN_OR_RETURN(auto x, F()): x gets the value, or the enclosing function returns the error.
 #define INFERD_CONCAT_INNER(a, b) a##b
 #define INFERD_CONCAT(a, b) INFERD_CONCAT_INNER(a, b)
@@ -74,3 +75,4 @@ inline tl::unexpected<Status> Error(Code code, std::string message) {
   auto result = (expr);                                                     \
   if (!result) return tl::unexpected<::inferd::Status>(std::move(result).error()); \
   lhs = std::move(*result)
+// NOLINTEND(bugprone-macro-parentheses)

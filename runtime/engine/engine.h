@@ -3,8 +3,6 @@
 // All public methods may be called from any thread.
 #pragma once
 
-#include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -13,6 +11,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/ring.h"
 #include "runtime/base/status.h"
+#include "runtime/engine/engine_status.h"
 #include "runtime/engine/ledger.h"
 #include "runtime/engine/records.h"
 #include "runtime/engine/request.h"
@@ -33,26 +32,6 @@ struct EngineOptions {
   bool prefix_cache = true;
   int threads = 0;                   // compute threads; 0: one per physical core available to the process
   Duration priority_aging = std::chrono::seconds(10);  // waiting this long counts as one class of priority
-};
-
-// A copy of what gauges and health need, taken without disturbing the engine.
-struct EngineStatus {
-  std::uint64_t steps = 0;
-  MonotonicTime last_step{};         // end of the last step; MonotonicTime{} before the first
-  MonotonicTime step_started{};      // start of the step in progress; MonotonicTime{} between steps
-  std::array<std::uint32_t, kPriorities> queued{};
-  std::uint32_t queue_capacity = 0;
-  std::uint32_t running = 0;
-  MonotonicTime oldest_queued{};                // arrival of the oldest waiting request; MonotonicTime{} when none waits
-  MonotonicTime oldest_without_token{};         // arrival of the oldest request that has no token yet
-  std::uint32_t kv_blocks = 0;
-  std::uint32_t kv_blocks_used = 0;
-  std::uint32_t kv_block_tokens = 0;
-  std::uint64_t kv_cache_bytes = 0;
-  std::uint64_t prefix_query_tokens = 0;
-  std::uint64_t prefix_hit_tokens = 0;
-  std::uint64_t preemptions = 0;
-  double drain_rate = 0;             // requests finished per second, smoothed over about 10 s; 0 before the first
 };
 
 struct Refusal {

@@ -28,7 +28,7 @@ struct SamplingParams {
   float frequency_penalty = 0.0F;    // -2 to 2, on generated tokens
   float repetition_penalty = 1.0F;   // (0, 2], on prompt and generated tokens
   std::uint64_t seed = 0;            // same seed, same text, whatever else is in the batch
-  std::vector<std::pair<TokenId, float>> logit_bias;  // ids in the vocabulary; -100 to 100
+  std::vector<std::pair<TokenId, float>> logit_bias = {};  // ids in the vocabulary; -100 to 100
   int logprobs = -1;                 // -1: none; otherwise the number of alternatives per position, 0 to 20
 };
 
@@ -37,7 +37,7 @@ struct GenerateParams {
   int n = 1;                                  // choices per prompt; choice index = prompt index * n + i
   int max_tokens = 0;                         // per choice, at least 1; the engine also stops at the context's end
   SamplingParams sampling;                    // choice i draws with seed + i
-  std::vector<std::string> stop;              // up to 4, none empty; the stop string itself is not in the output
+  std::vector<std::string> stop = {};         // up to 4, none empty; the stop string itself is not in the output
   bool ignore_eos = false;                    // generate up to max_tokens whatever the model says (benchmarks, warm-up)
   MonotonicTime deadline = MonotonicTime::max();
 };

@@ -19,31 +19,31 @@ import numpy as np
 from gguf_writer import (BOOL, CONTROL, F32, FILE_TYPES, I32, NORMAL, STRING, U32, GgufWriter, byte_to_unicode,
                          dequantize, permute_rope_rows, quantize)
 
-N_TOKENS = 48
+N_TOKENS = 44
 ALL_TYPES = ("F32", "F16", "BF16", "Q8_0", "Q4_0")
 
 # One line per configuration. `rope` is the scaling: None, or a dict with the names transformers uses.
 CONFIGS = {
     "llama-gqa4": dict(arch="llama", heads=4, kv_heads=1, head_dim=16, ffn=96, types=ALL_TYPES),
-    "llama-mha-tied": dict(arch="llama", heads=4, kv_heads=4, head_dim=16, ffn=128, tied=True, theta=500000.0),
-    "llama-rope3": dict(arch="llama", heads=4, kv_heads=2, head_dim=32, ffn=96, theta=10000.0,
+    "llama-mha-tied": dict(arch="llama", d=32, heads=2, kv_heads=2, head_dim=16, ffn=128, tied=True, theta=500000.0),
+    "llama-rope3": dict(arch="llama", d=32, heads=4, kv_heads=2, head_dim=32, ffn=96, theta=10000.0,
                         rope=dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
                                   original_max_position_embeddings=64)),
-    "llama-linear": dict(arch="llama", heads=4, kv_heads=2, head_dim=16, ffn=96, tied=True, eps=1e-6,
+    "llama-linear": dict(arch="llama", d=32, heads=4, kv_heads=2, head_dim=16, ffn=96, tied=True, eps=1e-6,
                          rope=dict(rope_type="linear", factor=4.0)),
-    "llama-oddvocab": dict(arch="llama", heads=2, kv_heads=1, head_dim=32, ffn=160, vocab=301),
+    "llama-oddvocab": dict(arch="llama", d=32, heads=2, kv_heads=1, head_dim=32, ffn=160, vocab=301),
     "qwen2-gqa2": dict(arch="qwen2", heads=4, kv_heads=2, head_dim=16, ffn=96, theta=1000000.0, eps=1e-6,
                        types=ALL_TYPES),
-    "qwen2-mha-tied": dict(arch="qwen2", heads=4, kv_heads=4, head_dim=16, ffn=128, tied=True, eps=1e-6),
+    "qwen2-mha-tied": dict(arch="qwen2", d=32, heads=2, kv_heads=2, head_dim=16, ffn=128, tied=True, eps=1e-6),
     "qwen2-yarn": dict(arch="qwen2", heads=2, kv_heads=1, head_dim=32, ffn=96, theta=10000.0, eps=1e-6,
                        rope=dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=64)),
     "qwen3-gqa2-tied": dict(arch="qwen3", heads=4, kv_heads=2, head_dim=32, ffn=96, tied=True, theta=1000000.0,
                             eps=1e-6, types=ALL_TYPES),
-    "qwen3-gqa4": dict(arch="qwen3", heads=8, kv_heads=2, head_dim=16, ffn=96, layers=3, eps=1e-6),
-    "qwen3-mha": dict(arch="qwen3", heads=2, kv_heads=2, head_dim=32, ffn=128, theta=1000000.0, eps=1e-6,
+    "qwen3-gqa4": dict(arch="qwen3", d=32, heads=8, kv_heads=2, head_dim=16, ffn=96, layers=3, eps=1e-6),
+    "qwen3-mha": dict(arch="qwen3", d=32, heads=2, kv_heads=2, head_dim=32, ffn=128, theta=1000000.0, eps=1e-6,
                       vocab=289),
 }
-DEFAULTS = dict(kv_heads=None, layers=2, d=64, vocab=288, tied=False, theta=10000.0, eps=1e-5, rope=None,
+DEFAULTS = dict(kv_heads=None, layers=2, d=64, vocab=272, tied=False, theta=10000.0, eps=1e-5, rope=None,
                 types=("F32",), context=256)
 
 

@@ -1,0 +1,229 @@
+#include "metrics/catalogue.h"
+
+#include <algorithm>
+#include <array>
+
+namespace inferd::metrics {
+namespace {
+
+using std::string_view;
+
+// Label values.
+constexpr std::array<string_view, 2> kEndpointValues{"chat_completions", "completions"};
+constexpr std::array<string_view, 7> kOutcomeValues{"ok", "length", "stop", "rejected", "expired", "cancelled", "failed"};
+constexpr std::array<string_view, 3> kStageValues{"queued", "prefill", "decode"};
+constexpr std::array<string_view, 11> kReasonValues{"draining",   "loading",  "unauthorized", "forbidden", "rate",   "budget",
+                                                    "queue_full", "deadline", "kv",           "too_large", "invalid"};
+constexpr std::array<string_view, 3> kPriorityValues{"interactive", "normal", "batch"};
+constexpr std::array<string_view, 3> kPhaseValues{"prefill", "decode", "mixed"};
+constexpr std::array<string_view, 6> kStateValues{"ok", "busy", "degraded", "stalled", "draining", "loading"};
+constexpr std::array<string_view, 2> kPlaneValues{"api", "observability"};
+constexpr std::array<string_view, 2> kRingValues{"requests", "steps"};
+
+// Labels. Model names come from the configuration, plus "other" for requests that name no known model.
+constexpr Label kModel{"model", {}};
+constexpr Label kEndpoint{"endpoint", kEndpointValues};
+constexpr Label kOutcome{"outcome", kOutcomeValues};
+constexpr Label kPhase{"phase", kPhaseValues};
+
+constexpr std::array kModelOnly{kModel};
+constexpr std::array kRequestLabels{kModel, kEndpoint};
+constexpr std::array kOutcomeLabels{kModel, kEndpoint, kOutcome};
+constexpr std::array kStageLabels{kModel, kEndpoint, Label{"stage", kStageValues}};
+constexpr std::array kReasonLabels{kModel, kEndpoint, Label{"reason", kReasonValues}};
+constexpr std::array kRequestPriorityLabels{kModel, kEndpoint, Label{"priority", kPriorityValues}};
+constexpr std::array kQueuePriorityLabels{kModel, Label{"priority", kPriorityValues}};
+constexpr std::array kPhaseLabels{kModel, kPhase};
+constexpr std::array kStateLabels{kModel, Label{"state", kStateValues}};
+constexpr std::array kModelInfoLabels{
+    kModel, Label{"architecture", {}}, Label{"quantization", {}}, Label{"parameters", {}}, Label{"context", {}}, Label{"sha256", {}}};
+constexpr std::array kBuildLabels{Label{"version", {}}, Label{"revision", {}}, Label{"compiler", {}}};
+constexpr std::array kRingLabels{Label{"ring", kRingValues}};
+constexpr std::array kPlaneLabels{Label{"plane", kPlaneValues}};
+constexpr std::array kHttpLabels{Label{"plane", kPlaneValues}, Label{"route", {}}, Label{"code", {}}};
+constexpr std::span<const Label> kNoLabels;
+
+// Buckets.
+constexpr std::array kDurationBuckets{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,   0.25, 0.5,
+                                      1.0,   2.0,    5.0,   10.0, 30.0,  60.0, 120.0, 300.0};
+constexpr std::array kQueueBuckets{0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0};
+constexpr std::array kFirstTokenBuckets{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0};
+constexpr std::array kInterTokenBuckets{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05,
+                                        0.075,  0.1,   0.15,   0.2,   0.3,  0.5,  1.0,  2.5};
+constexpr std::array kTokenCountBuckets{1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0};
+constexpr std::array kStepTokenBuckets{1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0};
+constexpr std::array kStepSequenceBuckets{1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0};
+constexpr std::array kScrapeBuckets{0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0};
+constexpr std::span<const double> kNoBuckets;
+
+constexpr auto kCounter = MetricType::kCounter;
+constexpr auto kGauge = MetricType::kGauge;
+constexpr auto kHistogram = MetricType::kHistogram;
+constexpr auto kCount = Unit::kCount;
+constexpr auto kSeconds = Unit::kSeconds;
+constexpr auto kBytes = Unit::kBytes;
+constexpr auto kRatio = Unit::kRatio;
+
+// clang-format off
+constexpr std::array<MetricInfo, kMetricCount> kCatalogue{{
+  {Metric::kRequestsReceived, Section::kRequests, kCounter, kCount, "inferd_requests_received_total", kRequestLabels, kNoBuckets,
+   "Requests that arrived at a generation endpoint, refused ones included. Its rate is the demand on the server."},
+  {Metric::kRequestsEnded, Section::kRequests, kCounter, kCount, "inferd_requests_ended_total", kOutcomeLabels, kNoBuckets,
+   "Requests that have ended, by outcome: each ends in exactly one. Use it for error rate, availability and completed requests per second."},
+  {Metric::kRequestsInFlight, Section::kRequests, kGauge, kCount, "inferd_requests_in_flight", kStageLabels, kNoBuckets,
+   "Requests received but not ended yet, by stage. It shows where requests are now; received always equals ended plus in flight."},
+  {Metric::kRequestsRejected, Section::kRequests, kCounter, kCount, "inferd_requests_rejected_total", kReasonLabels, kNoBuckets,
+   "Requests refused before any work was done, by reason. It tells overload (queue_full, rate, deadline) from bad requests (invalid)."},
+  {Metric::kRequestDuration, Section::kRequests, kHistogram, kSeconds, "inferd_request_duration_seconds", kRequestLabels, kDurationBuckets,
+   "Time from the arrival of a request to the end of its answer. It is the end-to-end latency that a client sees."},
+  {Metric::kRequestQueueTime, Section::kRequests, kHistogram, kSeconds, "inferd_request_queue_seconds", kRequestPriorityLabels, kQueueBuckets,
+   "Time a request waited in the queue before its first engine step, by priority. Long waits mean that the server is short of capacity."},
+  {Metric::kRequestPrefillTime, Section::kRequests, kHistogram, kSeconds, "inferd_request_prefill_seconds", kRequestLabels, kDurationBuckets,
+   "Time from a request's first engine step to its first token: the cost of reading its prompt. It grows with prompt length."},
+  {Metric::kRequestDecodeTime, Section::kRequests, kHistogram, kSeconds, "inferd_request_decode_seconds", kRequestLabels, kDurationBuckets,
+   "Time from a request's first token to its last: the cost of writing its answer. It grows with answer length and batch size."},
+  {Metric::kTimeToFirstToken, Section::kRequests, kHistogram, kSeconds, "inferd_time_to_first_token_seconds", kRequestLabels, kFirstTokenBuckets,
+   "Time to first token (TTFT): from the arrival of a request to its first token, queue included. It is how responsive a chat feels."},
+  {Metric::kInterToken, Section::kRequests, kHistogram, kSeconds, "inferd_inter_token_seconds", kModelOnly, kInterTokenBuckets,
+   "Gap between two consecutive tokens of one answer, every gap counted. Its high percentiles show stutter in a stream."},
+  {Metric::kTimePerOutputToken, Section::kRequests, kHistogram, kSeconds, "inferd_time_per_output_token_seconds", kRequestLabels, kInterTokenBuckets,
+   "Time per output token (TPOT): the mean gap between tokens over one successful answer. It is the reading speed that a client gets."},
+  {Metric::kPromptTokens, Section::kRequests, kCounter, kCount, "inferd_prompt_tokens_total", kOutcomeLabels, kNoBuckets,
+   "Prompt tokens of ended requests, by outcome. Its rate is the input load; use it for token budgets and bills."},
+  {Metric::kCachedPromptTokens, Section::kRequests, kCounter, kCount, "inferd_cached_prompt_tokens_total", kOutcomeLabels, kNoBuckets,
+   "Prompt tokens of ended requests that the prefix cache supplied, by outcome. These were not computed again."},
+  {Metric::kGeneratedTokens, Section::kRequests, kCounter, kCount, "inferd_generated_tokens_total", kOutcomeLabels, kNoBuckets,
+   "Tokens generated for ended requests, by outcome. Its rate is the output throughput in tokens per second."},
+  {Metric::kRequestPromptTokens, Section::kRequests, kHistogram, kCount, "inferd_request_prompt_tokens", kRequestLabels, kTokenCountBuckets,
+   "Prompt length of one request, in tokens. It shows how long the prompts of your clients are."},
+  {Metric::kRequestGeneratedTokens, Section::kRequests, kHistogram, kCount, "inferd_request_generated_tokens", kRequestLabels, kTokenCountBuckets,
+   "Answer length of one request, in tokens. It shows how long the answers are and helps to set max_tokens."},
+
+  {Metric::kQueueDepth, Section::kQueue, kGauge, kCount, "inferd_queue_depth", kQueuePriorityLabels, kNoBuckets,
+   "Requests waiting in the queue now, by priority. A queue that stays long means that more capacity is needed."},
+  {Metric::kQueueCapacity, Section::kQueue, kGauge, kCount, "inferd_queue_capacity", kModelOnly, kNoBuckets,
+   "How many requests the queue may hold. When inferd_queue_depth reaches it, new requests get status 429."},
+  {Metric::kQueueOldest, Section::kQueue, kGauge, kSeconds, "inferd_queue_oldest_seconds", kModelOnly, kNoBuckets,
+   "Age of the request that has waited longest in the queue, 0 when none waits. It shows a stuck queue before any request ends."},
+  {Metric::kRequestOldestWithoutToken, Section::kQueue, kGauge, kSeconds, "inferd_request_oldest_without_token_seconds", kModelOnly, kNoBuckets,
+   "Age of the oldest request that has no token yet, 0 when there is none. It shows slow first tokens while they are still late."},
+  {Metric::kQueueDrainRate, Section::kQueue, kGauge, kCount, "inferd_queue_drain_rate", kModelOnly, kNoBuckets,
+   "Requests the engine finishes per second, smoothed over about 10 seconds. The Retry-After header is computed from it."},
+  {Metric::kRequestsRunning, Section::kQueue, kGauge, kCount, "inferd_requests_running", kModelOnly, kNoBuckets,
+   "Sequences in the engine's batch now. When it stays at max_running the batch is full and requests have to wait."},
+
+  {Metric::kEngineSteps, Section::kEngine, kCounter, kCount, "inferd_engine_steps_total", kPhaseLabels, kNoBuckets,
+   "Engine steps done, by phase: prefill, decode or mixed. A rate of zero with requests waiting means that the engine hangs."},
+  {Metric::kEngineStepTime, Section::kEngine, kHistogram, kSeconds, "inferd_engine_step_seconds", kPhaseLabels, kInterTokenBuckets,
+   "Duration of one engine step, by phase. The duration of decode steps bounds the gap between tokens."},
+  {Metric::kEngineStepTokens, Section::kEngine, kHistogram, kCount, "inferd_engine_step_tokens", kModelOnly, kStepTokenBuckets,
+   "Tokens computed by one engine step, prompt and generated together. It shows how well steps are filled up to max_batch_tokens."},
+  {Metric::kEngineStepSequences, Section::kEngine, kHistogram, kCount, "inferd_engine_step_sequences", kModelOnly, kStepSequenceBuckets,
+   "Sequences computed together by one engine step: the batch size. Larger batches give more throughput."},
+  {Metric::kEngineBusyTime, Section::kEngine, kCounter, kSeconds, "inferd_engine_busy_seconds_total", kModelOnly, kNoBuckets,
+   "Time the engine has spent in steps. Its rate is the utilization of the engine, from 0 when idle to 1 when saturated."},
+  {Metric::kEngineLastStepAge, Section::kEngine, kGauge, kSeconds, "inferd_engine_last_step_age_seconds", kModelOnly, kNoBuckets,
+   "Time since the engine ended its last step. It grows while the engine is idle, and also while it hangs with work to do."},
+  {Metric::kEngineState, Section::kEngine, kGauge, kCount, "inferd_engine_state", kStateLabels, kNoBuckets,
+   "Health verdict of the engine: 1 for the state that holds, 0 for the others. It tells stalled and draining from merely busy."},
+  {Metric::kKvCacheBlocks, Section::kEngine, kGauge, kCount, "inferd_kv_cache_blocks", kModelOnly, kNoBuckets,
+   "Blocks the KV cache has in all. One block holds the keys and values of 16 tokens."},
+  {Metric::kKvCacheBlocksUsed, Section::kEngine, kGauge, kCount, "inferd_kv_cache_blocks_used", kModelOnly, kNoBuckets,
+   "KV cache blocks in use now by running sequences and kept prefixes. It counts what inferd_kv_cache_usage_ratio gives as a share."},
+  {Metric::kKvCacheUsage, Section::kEngine, kGauge, kRatio, "inferd_kv_cache_usage_ratio", kModelOnly, kNoBuckets,
+   "Share of the KV cache in use, from 0 to 1. Near 1 sequences are preempted: lower max_running or give kv_cache more memory."},
+  {Metric::kKvCacheBytes, Section::kEngine, kGauge, kBytes, "inferd_kv_cache_bytes", kModelOnly, kNoBuckets,
+   "Memory set aside for the KV cache. Use it to plan memory together with inferd_model_weights_bytes."},
+  {Metric::kPrefixCacheQueryTokens, Section::kEngine, kCounter, kCount, "inferd_prefix_cache_query_tokens_total", kModelOnly, kNoBuckets,
+   "Prompt tokens looked up in the prefix cache. It is the denominator of the prefix cache hit ratio."},
+  {Metric::kPrefixCacheHitTokens, Section::kEngine, kCounter, kCount, "inferd_prefix_cache_hit_tokens_total", kModelOnly, kNoBuckets,
+   "Prompt tokens found in the prefix cache. Divided by the query tokens it gives the prefix cache hit ratio."},
+  {Metric::kPreemptions, Section::kEngine, kCounter, kCount, "inferd_preemptions_total", kModelOnly, kNoBuckets,
+   "Sequences pushed out of the batch because the KV cache was full. Each costs a second prefill; a steady rate calls for more KV cache."},
+
+  {Metric::kModelInfo, Section::kModel, kGauge, kCount, "inferd_model_info", kModelInfoLabels, kNoBuckets,
+   "Always 1; its labels say which model is loaded: architecture, quantization, parameters, context and the file's SHA-256."},
+  {Metric::kModelLoadTime, Section::kModel, kGauge, kSeconds, "inferd_model_load_seconds", kModelOnly, kNoBuckets,
+   "Time it took to load and warm up the model. It is how long a restart keeps the server from being ready."},
+  {Metric::kModelWeightsBytes, Section::kModel, kGauge, kBytes, "inferd_model_weights_bytes", kModelOnly, kNoBuckets,
+   "Size of the model's weights in memory. One engine step reads about this much."},
+  {Metric::kModelBytesRead, Section::kModel, kCounter, kBytes, "inferd_model_bytes_read_total", kModelOnly, kNoBuckets,
+   "Bytes of weights the engine has streamed from memory. Its rate is the memory bandwidth that generation uses."},
+  {Metric::kModelFlops, Section::kModel, kCounter, kCount, "inferd_model_flops_total", kModelOnly, kNoBuckets,
+   "Floating-point operations the model has done in matrix products. Its rate is the arithmetic speed reached, in FLOP/s."},
+
+  {Metric::kBuildInfo, Section::kDaemon, kGauge, kCount, "inferd_build_info", kBuildLabels, kNoBuckets,
+   "Always 1; its labels say which build of inferd runs: version, revision and compiler."},
+  {Metric::kScrapes, Section::kDaemon, kCounter, kCount, "inferd_scrapes_total", kNoLabels, kNoBuckets,
+   "Times /metrics was answered. A rate of zero means that Prometheus does not reach the daemon."},
+  {Metric::kScrapeDuration, Section::kDaemon, kHistogram, kSeconds, "inferd_scrape_duration_seconds", kNoLabels, kScrapeBuckets,
+   "Time it took to make one answer of /metrics. It shows what monitoring costs; a scrape never waits for the model."},
+  {Metric::kRecordsDropped, Section::kDaemon, kCounter, kCount, "inferd_records_dropped_total", kRingLabels, kNoBuckets,
+   "Records lost because their ring was full, by ring. Histograms and log lines miss these; request counters never do."},
+  {Metric::kHttpConnections, Section::kDaemon, kGauge, kCount, "inferd_http_connections", kPlaneLabels, kNoBuckets,
+   "Open HTTP connections, by plane. On the API plane it is limited by max_connections."},
+  {Metric::kHttpRequests, Section::kDaemon, kCounter, kCount, "inferd_http_requests_total", kHttpLabels, kNoBuckets,
+   "HTTP requests answered, by plane, route and status code. It counts every route, health checks and unknown paths included."},
+  {Metric::kConfigLastReloadSuccessful, Section::kDaemon, kGauge, kCount, "inferd_config_last_reload_successful", kNoLabels, kNoBuckets,
+   "1 when the last load of the configuration succeeded, 0 when it was refused and the old one still runs. Alert when it is 0."},
+  {Metric::kConfigLastReloadTimestamp, Section::kDaemon, kGauge, kSeconds, "inferd_config_last_reload_timestamp_seconds", kNoLabels, kNoBuckets,
+   "Unix time of the last successful load of the configuration. It shows whether a SIGHUP took effect."},
+  {Metric::kDrainCut, Section::kDaemon, kCounter, kCount, "inferd_drain_cut_total", kModelOnly, kNoBuckets,
+   "Requests cut off because the drain deadline passed at shutdown. It is zero after a clean stop."},
+
+  {Metric::kProcessCpuTime, Section::kProcess, kCounter, kSeconds, "process_cpu_seconds_total", kNoLabels, kNoBuckets,
+   "CPU time the process has used, user and system together. Its rate is the number of cores in use."},
+  {Metric::kProcessOpenFds, Section::kProcess, kGauge, kCount, "process_open_fds", kNoLabels, kNoBuckets,
+   "File descriptors the process has open. Steady growth is a leak of connections or files."},
+  {Metric::kProcessMaxFds, Section::kProcess, kGauge, kCount, "process_max_fds", kNoLabels, kNoBuckets,
+   "File descriptors the process may have open at most. New connections fail when process_open_fds reaches it."},
+  {Metric::kProcessResidentMemory, Section::kProcess, kGauge, kBytes, "process_resident_memory_bytes", kNoLabels, kNoBuckets,
+   "Resident memory (RSS) of the process, mapped weights that were touched included. Compare it with the memory limit."},
+  {Metric::kProcessVirtualMemory, Section::kProcess, kGauge, kBytes, "process_virtual_memory_bytes", kNoLabels, kNoBuckets,
+   "Virtual address space of the process. It is larger than real use, because memory is reserved before it is needed."},
+  {Metric::kProcessStartTime, Section::kProcess, kGauge, kSeconds, "process_start_time_seconds", kNoLabels, kNoBuckets,
+   "Unix time at which the process started. A change means a restart; subtracted from now it gives the uptime."},
+  {Metric::kProcessThreads, Section::kProcess, kGauge, kCount, "process_threads", kNoLabels, kNoBuckets,
+   "Threads of the process. It should stay constant after start."},
+}};
+// clang-format on
+
+constexpr bool IsInOrder() {
+  for (std::size_t i = 0; i < kCatalogue.size(); ++i) {
+    if (kCatalogue[i].id != static_cast<Metric>(i)) return false;
+  }
+  return true;
+}
+static_assert(IsInOrder(), "the table must list the metrics in the order of the enumeration");
+
+}  // namespace
+
+string_view MetricTypeName(MetricType type) {
+  switch (type) {
+    case MetricType::kCounter: return "counter";
+    case MetricType::kGauge: return "gauge";
+    case MetricType::kHistogram: return "histogram";
+  }
+  return "untyped";
+}
+
+string_view UnitName(Unit unit) {
+  switch (unit) {
+    case Unit::kCount: return "";
+    case Unit::kSeconds: return "seconds";
+    case Unit::kBytes: return "bytes";
+    case Unit::kRatio: return "ratio";
+  }
+  return "";
+}
+
+const MetricInfo& Describe(Metric metric) { return kCatalogue[static_cast<std::size_t>(metric)]; }
+
+std::span<const MetricInfo> Catalogue() { return kCatalogue; }
+
+const MetricInfo* FindMetric(string_view name) {
+  const auto* const found = std::find_if(kCatalogue.begin(), kCatalogue.end(), [name](const MetricInfo& m) { return m.name == name; });
+  return found == kCatalogue.end() ? nullptr : found;
+}
+
+}  // namespace inferd::metrics

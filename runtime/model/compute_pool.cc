@@ -1,0 +1,107 @@
+#include "runtime/model/compute_pool.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <set>
+#include <string>
+#include <utility>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace inferd::model {
+namespace {
+
+// About 50 microseconds: longer than the serial work between two sections of a step, shorter than anybody would notice.
+constexpr int kSpins = 2000;
+
+void Pause() {
+#if defined(__x86_64__)
+  _mm_pause();
+#else
+  std::this_thread::yield();
+#endif
+}
+
+}  // namespace
+
+ComputePool::ComputePool(int threads) {
+  for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { Work(i); });
+}
+
+ComputePool::~ComputePool() {
+  stop_ = true;
+  epoch_.fetch_add(1);
+  epoch_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+void ComputePool::Run(int n, int grain, Call call, const void* context) {
+  call_ = call;
+  context_ = context;
+  n_ = n;
+  grain_ = grain;
+  next_.store(0, std::memory_order_relaxed);
+  pending_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+  epoch_.fetch_add(1);
+  epoch_.notify_all();
+  TakeChunks(0);
+  for (int spins = 0; pending_.load(std::memory_order_acquire) != 0; ++spins) {
+    if (spins < kSpins) {
+      Pause();
+    } else {
+      std::this_thread::yield();
+    }
+  }
+}
+
+void ComputePool::TakeChunks(int thread) {
+  for (;;) {
+    const int begin = next_.fetch_add(grain_, std::memory_order_relaxed);
+    if (begin >= n_) return;
+    call_(context_, begin, std::min(begin + grain_, n_), thread);
+  }
+}
+
+void ComputePool::Work(int thread) {
+  std::uint32_t seen = 0;
+  for (;;) {
+    for (int spins = 0; spins < kSpins && epoch_.load(std::memory_order_acquire) == seen; ++spins) Pause();
+    epoch_.wait(seen, std::memory_order_acquire);
+    seen = epoch_.load(std::memory_order_acquire);
+    if (stop_) return;
+    TakeChunks(thread);
+    pending_.fetch_sub(1, std::memory_order_release);
+  }
+}
+
+int DefaultThreads() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (::sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return 1;
+  std::set<std::pair<int, int>> cores;  // (package, core)
+  int logical = 0;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed)) continue;
+    ++logical;
+    const std::string topology = "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/";
+    int package = 0;
+    int core = cpu;
+    std::ifstream(topology + "physical_package_id") >> package;
+    std::ifstream(topology + "core_id") >> core;
+    cores.emplace(package, core);
+  }
+  int threads = cores.empty() ? logical : static_cast<int>(cores.size());
+  std::string quota;
+  double period = 0;
+  if (std::ifstream limit("/sys/fs/cgroup/cpu.max"); limit >> quota >> period && quota != "max" && period > 0) {
+    threads = std::min(threads, static_cast<int>(std::floor(std::stod(quota) / period)));
+  }
+  return std::max(threads, 1);
+}
+
+}  // namespace inferd::model

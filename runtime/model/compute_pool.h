@@ -1,0 +1,58 @@
+// The compute threads of one model. ParallelFor cuts a range into chunks that the threads take from a shared counter, so that a thread
+// the kernel puts aside holds up one chunk, not its whole share. Between the many short sections of a forward pass the workers spin for a
+// moment; after that they sleep. One caller at a time; the caller works too.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+namespace inferd::model {
+
+class ComputePool {
+ public:
+  // `threads` counts the caller; at least 1.
+  explicit ComputePool(int threads);
+  ComputePool(const ComputePool&) = delete;
+  ComputePool& operator=(const ComputePool&) = delete;
+  ~ComputePool();
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  // Calls body(begin, end, thread) until [0, n) is covered, `thread` in [0, threads()). Returns when all of it is done.
+  template <typename Body>
+  void ParallelFor(int n, int grain, const Body& body) {
+    if (n <= grain || workers_.empty()) {
+      if (n > 0) body(0, n, 0);
+      return;
+    }
+    Run(
+        n, grain, [](const void* context, int begin, int end, int thread) { (*static_cast<const Body*>(context))(begin, end, thread); },
+        &body);
+  }
+
+ private:
+  using Call = void (*)(const void* context, int begin, int end, int thread);
+
+  void Run(int n, int grain, Call call, const void* context);
+  void Work(int thread);
+  void TakeChunks(int thread);
+
+  std::vector<std::thread> workers_;
+  Call call_ = nullptr;
+  const void* context_ = nullptr;
+  int n_ = 0;
+  int grain_ = 1;
+  alignas(64) std::atomic<int> next_{0};
+  alignas(64) std::atomic<std::uint32_t> epoch_{0};
+  alignas(64) std::atomic<int> pending_{0};
+  std::atomic<bool> stop_{false};
+};
+
+// One per physical core that the process may run on, and no more than the whole CPUs its cgroup grants.
+int DefaultThreads();
+
+}  // namespace inferd::model

@@ -1,0 +1,70 @@
+"""What a file looks like: its length, its head, and that some build knows of it."""
+import re
+
+import tree
+
+MAX_LINES = 600
+# path: why it is longer.
+LONG_FILES = {}
+
+
+def test_no_file_is_too_long():
+    faults = []
+    for path in tree.matching(".h", ".cc", ".py", ".ts", ".sh"):
+        lines = tree.text(path).count("\n")
+        if lines > MAX_LINES and path not in LONG_FILES:
+            faults.append(f"{path}: {lines} lines, {MAX_LINES} are allowed; split it, or give the reason in LONG_FILES")
+    faults += [f"{path} is in LONG_FILES but not in the repository" for path in LONG_FILES if path not in tree.files()]
+    tree.report(faults, "files over the limit")
+
+
+def test_headers_start_with_their_contract():
+    faults = []
+    for path in tree.matching(".h"):
+        text = tree.text(path)
+        if not text.startswith("// "):
+            faults.append(f"{path}: the first line must say what the header is for")
+        if "\n#pragma once\n" not in text:
+            faults.append(f"{path}: no #pragma once")
+    tree.report(faults, "headers")
+
+
+def test_sources_include_their_header_first():
+    """Together with cmake/HeaderCheck.cmake this makes every header compile alone."""
+    faults = []
+    for path in tree.matching(".cc"):
+        header = path[:-3] + ".h"
+        if header in tree.files():
+            first = tree.INCLUDE.search(tree.text(path))
+            if first is None or first.group(1) != header:
+                faults.append(f"{path} must include {header} first")
+    tree.report(faults, "order of includes")
+
+
+def test_unit_tests_do_not_sleep():
+    sleeps = re.compile(r"\b(sleep_for|sleep_until|usleep|nanosleep|sleep)\s*\(")
+    faults = [f"{path}: {m.group(0)}...) (take the time from a fake clock, or wait for a condition)"
+              for path in tree.matching(".cc", ".h", under="tests/unit/") for m in sleeps.finditer(tree.code(path))]
+    tree.report(faults, "sleeps in unit tests")
+
+
+def test_every_source_is_built():
+    """Each .cc is named in a CMakeLists.txt or .cmake file above it (or is matched by a glob there)."""
+    faults = []
+    for path in tree.matching(".cc"):
+        parts = path.split("/")
+        lists = ["/".join(parts[:i] + ["CMakeLists.txt"]) for i in range(len(parts))]
+        cmake = "\n".join(tree.text(p) for p in lists if p in tree.files())
+        name = re.escape(parts[-1])
+        globbed = re.search(r"file\(GLOB[^)]*\*" + re.escape("_" + parts[-1].rsplit("_", 1)[-1]), cmake) if "_" in parts[-1] else None
+        if not globbed and not re.search(rf"(?<![\w.-]){name}(?![\w.-])", cmake):
+            stem = re.escape(parts[-1][:-3])
+            if not re.search(rf"(?<![\w.-]){stem}(?![\w.-])", cmake):
+                faults.append(path)
+    tree.report(faults, "sources that no CMakeLists.txt names")
+
+
+def test_no_test_is_switched_off():
+    faults = [f"{path}: {m.group(0)}" for path in tree.matching(".cc", under="tests/")
+              for m in re.finditer(r"\bDISABLED_\w+|EXPECT_TRUE\(true\)|ASSERT_TRUE\(true\)", tree.code(path))]
+    tree.report(faults, "tests that test nothing")

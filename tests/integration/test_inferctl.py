@@ -1,0 +1,74 @@
+"""inferctl: tables for people, JSON for programs, exit codes for scripts."""
+import json
+import re
+
+
+def ctl(setup, *arguments, daemon=None, **options):
+    addresses = ["--api", f"http://127.0.0.1:{daemon.api}", "--observe", f"http://127.0.0.1:{daemon.observability}"] if daemon else []
+    return setup.run(setup.inferctl, *addresses, *arguments, **options)
+
+
+def test_status(setup):
+    d = setup.shared()
+    done = ctl(setup, "status", daemon=d)
+    assert done.returncode == 0 and "demo" in done.stdout, done
+    assert "\x1b[" not in done.stdout, "colour although this is no terminal"
+    done = ctl(setup, "status", "--json", daemon=d)
+    assert done.returncode == 0, done
+    assert isinstance(json.loads(done.stdout), dict)
+
+
+def test_status_without_a_daemon(setup):
+    done = setup.run(setup.inferctl, "--api", "http://127.0.0.1:1", "--observe", "http://127.0.0.1:1", "status")
+    assert done.returncode == 1 and done.stderr.strip(), done
+
+
+def test_chat(setup):
+    done = ctl(setup, "chat", "What is inferd_queue_depth for?", daemon=setup.shared())
+    assert done.returncode == 0 and len(done.stdout.strip()) > 0, done
+
+
+def test_bench(setup):
+    d = setup.shared()
+    done = ctl(setup, "bench", "--concurrency", "2", "--duration", "1s", "--prompt-tokens", "8", "--max-tokens", "8", "--json", daemon=d)
+    assert done.returncode == 0, done
+    result = json.loads(done.stdout)
+    assert isinstance(result, dict) and result, result
+    done = ctl(setup, "bench", "--rate", "5", "--duration", "1s", "--max-tokens", "4", daemon=d)
+    assert done.returncode == 0 and re.search(r"p9[59]", done.stdout, re.IGNORECASE), done
+
+
+def test_model_inspect_and_verify(setup):
+    done = ctl(setup, "model", "inspect", setup.model)
+    assert done.returncode == 0 and "token_embd.weight" in done.stdout, done.stdout[:2000]
+    done = ctl(setup, "model", "verify", setup.model)
+    assert done.returncode == 0, done
+    with setup.daemon() as d:
+        broken = d.folder / "broken.gguf"
+        broken.write_bytes(setup.model.read_bytes()[:5000])
+        done = ctl(setup, "model", "verify", broken)
+        assert done.returncode == 1 and "broken.gguf" in done.stdout + done.stderr, done
+    assert ctl(setup, "model", "verify", "/no/such/file").returncode == 1
+
+
+def test_config_check_and_print(setup):
+    with setup.daemon() as d:
+        assert ctl(setup, "config", "check", d.config_file).returncode == 0
+        bad = d.folder / "bad.yaml"
+        bad.write_text("queue:\n  capasity: 5\n")
+        done = ctl(setup, "config", "check", bad)
+        assert done.returncode == 1 and f"{bad}:2:" in done.stdout + done.stderr and "capacity" in done.stdout + done.stderr, done
+        done = ctl(setup, "config", "print", "--config", d.config_file)
+        assert done.returncode == 0 and "capacity:" in done.stdout, done
+
+
+def test_doctor(setup):
+    done = ctl(setup, "doctor")
+    assert done.returncode in (0, 1) and "CPU" in done.stdout, done
+
+
+def test_usage_errors(setup):
+    for arguments in ([], ["dance"], ["status", "--no-such-flag"], ["model"], ["model", "inspect"], ["bench", "--rate", "fast"]):
+        done = setup.run(setup.inferctl, *arguments)
+        assert done.returncode == 2 and (done.stderr + done.stdout).strip(), (arguments, done)
+    assert setup.run(setup.inferctl, "--help").returncode == 0

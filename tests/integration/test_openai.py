@@ -1,0 +1,133 @@
+"""OpenAI's own client (npm: openai) works unchanged, down to its error classes."""
+import contextlib
+import functools
+import hashlib
+import http.client
+import pathlib
+import shutil
+import signal
+import subprocess
+
+import runner
+from harness import PATIENCE, eventually
+from test_lifecycle import LONG, in_background, tolerant_post
+
+HERE = pathlib.Path(__file__).resolve().parent / "openai"
+
+
+@functools.cache
+def install():
+    """The client, at the version and with the checksum that package-lock.json says."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        runner.skip("node or npm is not installed (scripts/setup test)")
+    stamp = HERE / "node_modules" / ".installed"
+    lock = (HERE / "package-lock.json").read_bytes()
+    digest = hashlib.sha256(lock).hexdigest()
+    if not stamp.exists() or stamp.read_text() != digest:
+        done = subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=HERE, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"npm ci failed:\n{done.stdout}{done.stderr}"
+        stamp.write_text(digest)
+
+
+def drive(setup, d, case, key="none"):
+    install()
+    environment = setup.environment({"INFERD_URL": f"http://127.0.0.1:{d.api}", "INFERD_KEY": key})
+    done = subprocess.run(["node", "client.mjs", case], cwd=HERE, env=environment, capture_output=True, text=True, check=False,
+                          timeout=150 * PATIENCE)
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+
+
+def test_models(setup):
+    drive(setup, setup.shared(), "models")
+
+
+def test_chat(setup):
+    drive(setup, setup.shared(), "chat")
+
+
+def test_streaming(setup):
+    drive(setup, setup.shared(), "streaming")
+    drive(setup, setup.shared(), "stream_helper")
+
+
+def test_usage(setup):
+    drive(setup, setup.shared(), "usage")
+
+
+def test_logprobs(setup):
+    drive(setup, setup.shared(), "logprobs")
+
+
+def test_two_choices(setup):
+    drive(setup, setup.shared(), "two_choices")
+
+
+def test_stop(setup):
+    drive(setup, setup.shared(), "stop")
+
+
+def test_bad_request_error(setup):
+    drive(setup, setup.shared(), "bad_request")
+
+
+def test_not_found_error(setup):
+    drive(setup, setup.shared(), "not_found")
+
+
+def test_authentication_and_permission_errors(setup):
+    with setup.daemon() as plain:
+        keys = plain.folder / "keys"
+        keys.write_text("".join(f"{role}:{role}:{hashlib.sha256(f'sk-{role}'.encode()).hexdigest()}\n" for role in ("user", "metrics")))
+        keys.chmod(0o600)
+        with setup.daemon({"auth": {"keys_file": str(keys)}}) as d:
+            drive(setup, d, "chat", key="sk-user")
+            drive(setup, d, "authentication", key="sk-nobody")
+            drive(setup, d, "permission", key="sk-metrics")
+
+
+def narrow(setup):
+    return {"models": [{**setup.configuration()["models"][0], "max_running": 1}], "queue": {"capacity": 2, "deadline": "10m"},
+            "lifecycle": {"drain_timeout": "10m"}}
+
+
+def test_rate_limit_error(setup):
+    install()
+    with setup.daemon(narrow(setup)) as d:
+        futures = in_background(8, lambda: [tolerant_post(d, {**LONG, "n": 1, "max_tokens": 1000}) for _ in range(50)])
+        eventually(lambda: d.metrics().sum("inferd_queue_depth") >= 2, 10, "the queue is full")
+        # The queue has gaps between two answers; the client meets it full sooner or later.
+        for attempt in range(10):
+            try:
+                drive(setup, d, "rate_limit")
+                break
+            except AssertionError:
+                if attempt == 9:
+                    raise
+        d.process.kill()
+        for f in futures:
+            f.result(60 * PATIENCE)
+
+
+def test_unavailable_error(setup):
+    install()
+    with setup.daemon(narrow(setup)) as d:
+        futures = in_background(3, lambda: tolerant_post(d, {**LONG, "n": 8, "max_tokens": 1500}))
+        eventually(lambda: d.metrics().sum("inferd_requests_in_flight") >= 2, 10, "requests are inside")
+        d.send(signal.SIGTERM)
+
+        def draining():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                return d.observe("/readyz").status == 503
+
+        eventually(draining, 5, "the daemon drains")
+        drive(setup, d, "unavailable")
+        d.process.kill()
+        for f in futures:
+            f.result(60 * PATIENCE)
+
+
+def test_aborted_stream(setup):
+    with setup.daemon() as d:
+        drive(setup, d, "aborted_stream")
+        m = d.wait_idle(5)
+        assert m.sum("inferd_requests_ended_total", outcome="cancelled") == 1

@@ -1,0 +1,74 @@
+"""Runs test_*.py files: every function named test_* is a test, an exception is a failure. Shared by tests/contract and
+tests/integration; standard library only.
+
+A test function takes no argument, or one: what `make_argument` gives. The last line printed is "N passed, N failed, N skipped".
+"""
+import importlib.util
+import inspect
+import pathlib
+import re
+import sys
+import time
+import traceback
+
+
+class Skip(Exception):
+    """What the test needs is not on this machine; the message says what."""
+
+
+def skip(reason):
+    raise Skip(reason)
+
+
+def load(path):
+    sys.path.insert(0, str(path.parent))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def discover(folder, only=None):
+    """(name, function) of every test in `folder`, in file order; `only` is a regular expression on file.function."""
+    found = []
+    for path in sorted(pathlib.Path(folder).glob("test_*.py")):
+        module = load(path)
+        for name, function in vars(module).items():
+            if name.startswith("test_") and inspect.isfunction(function) and function.__module__ == path.stem:
+                full = f"{path.stem}.{name}"
+                if only is None or re.search(only, full):
+                    found.append((full, function))
+    return found
+
+
+def run(tests, make_argument=None):
+    """Runs the tests one after the other; returns the process's exit code."""
+    passed, failed, skipped = 0, [], 0
+    for name, function in tests:
+        start = time.monotonic()
+        print(f"[ RUN  ] {name}", flush=True)
+        try:
+            if inspect.signature(function).parameters:
+                function(make_argument())
+            else:
+                function()
+        except Skip as reason:
+            skipped += 1
+            print(f"[ SKIP ] {name}: {reason}", flush=True)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # one broken test must not hide the others
+            failed.append(name)
+            if isinstance(error, AssertionError) and error.args and not getattr(error, "show_trace", False):
+                where = traceback.extract_tb(error.__traceback__)[-1]
+                print(f"{pathlib.Path(where.filename).name}:{where.lineno}: {error}", flush=True)
+            else:
+                traceback.print_exc(file=sys.stdout)
+            print(f"[ FAIL ] {name} ({time.monotonic() - start:.1f} s)", flush=True)
+        else:
+            passed += 1
+            print(f"[  OK  ] {name} ({time.monotonic() - start:.1f} s)", flush=True)
+    for name in failed:
+        print(f"failed: {name}")
+    print(f"{passed} passed, {len(failed)} failed, {skipped} skipped", flush=True)
+    return 1 if failed or not (passed or skipped) else 0
