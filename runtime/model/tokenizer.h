@@ -33,13 +33,15 @@ class Tokenizer {
 
   virtual ~Tokenizer() = default;
 
-  // Any bytes are accepted, invalid UTF-8 too; Decode(Encode(x)) gives x back byte for byte (add_special = false).
+  // Any bytes are accepted, invalid UTF-8 too; Decode(Encode(x)) gives x back byte for byte (parse_special = false). The text is not
+  // normalised.
   // Time and memory are O(n log n) in the text's length.
   virtual std::vector<TokenId> Encode(std::string_view text, EncodeOptions options = {}) const = 0;
 
   // The bytes of the tokens one after the other. Control tokens give nothing unless `show_special`.
-  // An id outside the vocabulary gives nothing.
-  std::string Decode(std::span<const TokenId> tokens, bool show_special = false) const;
+  // An id outside the vocabulary gives nothing. The tokens are a text from its start: SentencePiece vocabularies put a space before
+  // the first word, which is taken away again here, and not by TokenBytes.
+  virtual std::string Decode(std::span<const TokenId> tokens, bool show_special = false) const;
 
   // The bytes that one token stands for: may be a part of a code point. Control tokens give their name only if `show_special`.
   virtual std::string_view TokenBytes(TokenId token, bool show_special = false) const = 0;

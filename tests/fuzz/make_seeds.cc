@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtime/gguf/gguf.h"
@@ -38,6 +40,39 @@ void WriteGgufSeeds(const std::filesystem::path& folder) {
   tensors.WriteTo(folder / "tensors");
 }
 
+void WriteText(const std::filesystem::path& path, std::string_view text) {
+  std::filesystem::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+void WriteTokenizerSeeds(const std::filesystem::path& folder) {
+  constexpr std::string_view kTexts[] = {"hello world", "I'll 123 \n\n x", "<|im_start|>é<tool>", "你好。\t😀", "\xFF\xC3 ▁<0x0A>"};
+  // Five families, each without and with special tokens parsed.
+  for (int family = 0; family < 5; ++family) {
+    for (const std::string_view text : kTexts) {
+      const std::string name = std::to_string(family) + "_" + std::to_string(&text - kTexts);
+      WriteText(folder / name, std::string(1, static_cast<char>(family)) += text);
+      WriteText(folder / (name + "s"), std::string(1, static_cast<char>(0x80 + (family + 2) % 5)) += text);
+    }
+  }
+}
+
+void WriteChatSeeds(const std::filesystem::path& folder) {
+  constexpr std::string_view kSources[] = {
+      "{% for m in messages %}{{'<|im_start|>' + m.role}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n<think>\\n' }}",
+      "{{ '<|im_start|>system\\nBe kind.<|im_end|>\\n' }}</think> last_query_index",
+      "{# note #}{{ bos_token }}{% set date_string = \"26 Jul 2024\" %}{{ 'Cutting Knowledge Date: x\\n' }}<|start_header_id|>",
+      "{{ 'User: ' + c }}{{ 'Assistant:' + eos_token }}", "<｜User｜><｜Assistant｜></think> is_first_sp"};
+  constexpr std::string_view kOutputs[] = {"<think>\na\n</think>\n\nb", " \n<thinking", "a</think>b", "<think></thin</think>"};
+  for (const std::string_view source : kSources) {
+    WriteText(folder / ("source" + std::to_string(&source - kSources)), std::string("\x01\x01") += source);
+  }
+  for (const std::string_view output : kOutputs) {
+    WriteText(folder / ("output" + std::to_string(&output - kOutputs)), std::string("\x02\x01") += output);
+    WriteText(folder / ("inside" + std::to_string(&output - kOutputs)), std::string("\x06\x03") += output);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -47,5 +82,7 @@ int main(int argc, char** argv) {
   }
   const std::filesystem::path root = argv[1];
   WriteGgufSeeds(root / "gguf_fuzz");
+  WriteTokenizerSeeds(root / "tokenizer_fuzz");
+  WriteChatSeeds(root / "chat_fuzz");
   return 0;
 }

@@ -9,6 +9,7 @@ import time
 
 from harness import CHAT, TEXT, PATIENCE, eventually, events, request
 
+# Four choices: with max_running 4 one such request fills the batch.
 LONG = {"model": "demo", "prompt": "The", "max_tokens": 300, "n": 4, "ignore_eos": True}
 
 
@@ -29,7 +30,7 @@ def tolerant_post(d, body):
 
 def test_sigterm_finishes_what_was_admitted(setup):
     """Everything that got in gets its whole answer; what comes later is told to go elsewhere; exit code 0."""
-    with setup.daemon({"models": [{**setup.configuration()["models"][0], "max_running": 2}]}) as d:
+    with setup.daemon({"models": [{**setup.configuration()["models"][0], "max_running": 4}]}) as d:
         futures = in_background(6, lambda: tolerant_post(d, LONG))
         eventually(lambda: d.metrics().sum("inferd_requests_in_flight") >= 6, 10, "six requests are inside")
         d.send(signal.SIGTERM)
@@ -64,7 +65,7 @@ def test_a_stream_in_a_drain_is_finished(setup):
 
 
 def test_the_drain_deadline_cuts(setup):
-    with setup.daemon({"lifecycle": {"drain_timeout": "200ms"}, "models": [{**setup.configuration()["models"][0], "max_running": 1}]}) as d:
+    with setup.daemon({"lifecycle": {"drain_timeout": "200ms"}, "models": [{**setup.configuration()["models"][0], "max_running": 4}]}) as d:
         futures = in_background(8, lambda: tolerant_post(d, {**LONG, "max_tokens": 1000}))
         eventually(lambda: d.metrics().sum("inferd_requests_in_flight") >= 6, 10, "requests are inside")
         start = time.monotonic()
@@ -77,7 +78,7 @@ def test_the_drain_deadline_cuts(setup):
 
 
 def test_a_second_sigterm_stops_at_once(setup):
-    with setup.daemon({"lifecycle": {"drain_timeout": "10m"}, "models": [{**setup.configuration()["models"][0], "max_running": 1}]}) as d:
+    with setup.daemon({"lifecycle": {"drain_timeout": "10m"}, "models": [{**setup.configuration()["models"][0], "max_running": 4}]}) as d:
         futures = in_background(8, lambda: tolerant_post(d, {**LONG, "max_tokens": 1500}))
         eventually(lambda: d.metrics().sum("inferd_requests_in_flight") >= 6, 10, "requests are inside")
         d.send(signal.SIGTERM)

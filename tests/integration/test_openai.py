@@ -86,14 +86,14 @@ def test_authentication_and_permission_errors(setup):
 
 
 def narrow(setup):
-    return {"models": [{**setup.configuration()["models"][0], "max_running": 1}], "queue": {"capacity": 2, "deadline": "10m"},
+    return {"models": [{**setup.configuration()["models"][0], "max_running": 4}], "queue": {"capacity": 2, "deadline": "10m"},
             "lifecycle": {"drain_timeout": "10m"}}
 
 
 def test_rate_limit_error(setup):
     install()
     with setup.daemon(narrow(setup)) as d:
-        futures = in_background(8, lambda: [tolerant_post(d, {**LONG, "n": 1, "max_tokens": 1000}) for _ in range(50)])
+        futures = in_background(8, lambda: [tolerant_post(d, {**LONG, "max_tokens": 500}) for _ in range(50)])
         eventually(lambda: d.metrics().sum("inferd_queue_depth") >= 2, 10, "the queue is full")
         # The queue has gaps between two answers; the client meets it full sooner or later.
         for attempt in range(10):
@@ -111,7 +111,7 @@ def test_rate_limit_error(setup):
 def test_unavailable_error(setup):
     install()
     with setup.daemon(narrow(setup)) as d:
-        futures = in_background(3, lambda: tolerant_post(d, {**LONG, "n": 8, "max_tokens": 1500}))
+        futures = in_background(3, lambda: tolerant_post(d, {**LONG, "max_tokens": 1500}))
         eventually(lambda: d.metrics().sum("inferd_requests_in_flight") >= 2, 10, "requests are inside")
         d.send(signal.SIGTERM)
 
