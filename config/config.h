@@ -130,4 +130,7 @@ struct Change {
 };
 std::vector<Change> Diff(const Config& before, const Config& after);
 
+// Gives `to` the values of `from` that a reload applies, and leaves the others.
+void CopyReloadable(Config& to, const Config& from);
+
 }  // namespace inferd::config

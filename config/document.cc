@@ -145,4 +145,11 @@ std::vector<Change> Diff(const Config& before, const Config& after) {
   return changes;
 }
 
+void CopyReloadable(Config& to, const Config& from) {
+  for (const Key& key : Keys()) {
+    if (!key.reloadable) continue;
+    std::visit([&](auto* target) { *target = *std::get<decltype(target)>(SlotOf(key, from, {})); }, key.slot(to, {}));
+  }
+}
+
 }  // namespace inferd::config

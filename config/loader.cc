@@ -331,6 +331,10 @@ void Loader::CheckTogether(const std::string& file) {
       return (c < 0x80 && std::isalnum(c) != 0) || c == '.' || c == '_' || c == ':' || c == '/' || c == '-';
     });
     if (!sane) report(item + ".name", "\"" + name + "\" is not a model name; allowed: up to 64 letters, digits and ._:/-");
+    if (config.models[i].max_batch_tokens < config.models[i].max_running) {
+      report(item + ".max_batch_tokens", std::to_string(config.models[i].max_batch_tokens) + " is less than max_running, which is " +
+                                             std::to_string(config.models[i].max_running) + "; each running sequence needs a token in the batch");
+    }
     if (name == "other") report(item + ".name", "\"other\" is taken: metrics use it for requests that name no known model");
     for (std::size_t j = 0; j < i; ++j) {
       if (!name.empty() && config.models[j].name == name) {

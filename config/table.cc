@@ -59,8 +59,8 @@ const std::array kKeys{
         .min = 10 * kMs,
         .max = kHour,
         .slot = [](Config& c, Indices) -> Slot { return &c.api.header_timeout; },
-        .help = "Time that a client has to send a whole request, counted from its first byte: the headers, and then the body once more. "
-                "A slower connection gets the answer 408 and is closed."},
+        .help = "Time that a client has to send the headers of a request, counted from their first byte, and then once more to send the "
+                "body. A large body gets one more second for each 64KiB that have come. A slower connection gets the answer 408 and is closed."},
     Key{.name = "api.idle_timeout",
         .kind = Kind::kDuration,
         .fallback = "60s",
@@ -123,7 +123,7 @@ const std::array kKeys{
         .max = 65536,
         .slot = [](Config& c, Indices i) -> Slot { return &c.models[i[0]].max_batch_tokens; },
         .help = "Most tokens that one engine step computes. Longer prompts are read in pieces of this size, so that running answers do not "
-                "wait for them."},
+                "wait for them. At least max_running."},
     Key{.name = "models[].kv_cache",
         .kind = Kind::kSize,
         .fallback = "auto",

@@ -27,6 +27,18 @@ struct ChatSupport {
   bool opens_think = false;  // and begins inside it
 };
 
+// For metrics and status.
+struct ModelFacts {
+  std::string path;
+  std::string architecture;
+  std::string quantization;
+  std::string kernels;
+  std::uint64_t parameters = 0;
+  std::uint64_t weight_bytes = 0;  // streamed by one step
+  std::uint64_t file_bytes = 0;
+  Duration load_time{};
+};
+
 // The pointers outlive every request.
 struct ServedModel {
   std::uint16_t index = 0;  // into Ledger::models()
@@ -37,6 +49,7 @@ struct ServedModel {
   int context = 0;  // tokens of one request
   std::optional<ChatSupport> chat;
   std::string why_no_chat;  // for the client, when there is no chat
+  ModelFacts facts;
 };
 
 class ServedModels {

@@ -83,8 +83,12 @@ HttpResponse Call::Detokenize(const std::string& body) {
   if (!model) return Answer(model.error());
   const auto tokens = BindTokens("tokens", parsed->tokens, (*model)->tokenizer->vocab_size());
   if (!tokens) return Answer(tokens.error());
-  std::string text = R"({"content":)";
-  AppendJsonString(text, (*model)->tokenizer->Decode(*tokens, parsed->show_special));
+  // The field is named after either of the names that /tokenize takes.
+  const std::string decoded = (*model)->tokenizer->Decode(*tokens, parsed->show_special);
+  std::string text = R"({"text":)";
+  AppendJsonString(text, decoded);
+  text += R"(,"content":)";
+  AppendJsonString(text, decoded);
   return Finish(Json(text + "}"));
 }
 

@@ -228,6 +228,7 @@ net::awaitable<bool> Connection::OneRequest() {
 
   std::optional<HttpResponse> answer;
   std::string failure;
+  bool counted = false;
   try {
     co_await ReadBody(exchange, *parser, answer);
     if (!answer && !peer_gone_) {
@@ -235,7 +236,11 @@ net::awaitable<bool> Connection::OneRequest() {
       parser.reset();
       co_await Begin(exchange, std::move(body), answer);
       ReleaseBody();
-      if (!answer) co_await Follow(exchange);
+      if (!answer) {
+        shared_.counters.working.fetch_add(1);
+        counted = true;
+        co_await Follow(exchange);
+      }
     }
   } catch (const std::exception& e) {
     failure = e.what();
@@ -263,6 +268,7 @@ net::awaitable<bool> Connection::OneRequest() {
   co_await StopWatching();
   call.Wrote(exchange.bytes_in, exchange.bytes_out);
   exchange.call.reset();
+  if (counted) shared_.counters.working.fetch_sub(1);
   if (exchange.body_unread && exchange.delivered) co_await Linger();
   co_return exchange.wire.keep_alive && !peer_gone_ && !shared_.stopping;
 }

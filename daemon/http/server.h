@@ -39,6 +39,7 @@ struct ConnectionCounters {
   std::atomic<std::uint64_t> refused{0};    // over max_connections
   std::atomic<std::uint64_t> timed_out{0};  // closed because the client was too slow
   std::atomic<std::int64_t> open{0};
+  std::atomic<std::int64_t> working{0};     // answers that an engine works on, until they are written
   std::atomic<std::int64_t> body_bytes{0};  // of bodies in memory
 };
 

@@ -234,7 +234,7 @@ void EngineCore::Admit(Sequence& sequence) {
   if (record.scheduled == MonotonicTime{}) {
     record.scheduled = step_.start;
     --queued_[static_cast<std::size_t>(sequence.active->request->priority())];
-    ledger_.Scheduled(record);
+    if (sequence.active->request->counted) ledger_.Scheduled(record);
   }
 }
 
@@ -285,7 +285,7 @@ void EngineCore::Deliver(Sequence& sequence, std::span<float> logits, MonotonicT
   ++step_.generated_tokens;
   if (request.record.first_token == MonotonicTime{}) {
     request.record.first_token = now;
-    ledger_.FirstToken(request.record);
+    if (request.counted) ledger_.FirstToken(request.record);
   }
 
   if (tokenizer_.IsEndOfGeneration(id) && !params.ignore_eos) {

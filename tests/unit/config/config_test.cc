@@ -57,6 +57,8 @@ TEST_F(ConfigTest, EveryRowOfTheTableIsSound) {
   config.models.resize(1);
   std::set<std::string_view> names;
   for (const Key& key : Keys()) {
+    // CopyReloadable does not look into lists.
+    EXPECT_FALSE(key.reloadable && key.name.find("[]") != std::string_view::npos) << key.name;
     EXPECT_TRUE(names.insert(key.name).second) << key.name;
     EXPECT_TRUE(key.help.ends_with('.')) << key.name;
     EXPECT_EQ(key.help.find('|'), std::string_view::npos) << key.name;
@@ -179,6 +181,7 @@ TEST_F(ConfigTest, ChecksWhatOneKeyAloneCannotTell) {
   EXPECT_TRUE(Read(std::string(kModel) + "api: {listen: ['0.0.0.0:8080']}\nauth: {keys_file: k}"));
   EXPECT_THAT(OnlyFault("models: [{name: a, path: x}, {name: a, path: y}]"), HasSubstr("F:1:37: models[1].name: \"a\" is the name of models[0] already"));
   EXPECT_THAT(OnlyFault("models: [{name: 'a b', path: x}]"), HasSubstr("is not a model name"));
+  EXPECT_THAT(OnlyFault("models: [{name: a, path: x, max_running: 64, max_batch_tokens: 32}]"), HasSubstr("32 is less than max_running"));
   EXPECT_THAT(OnlyFault("models: [{name: other, path: x}]"), HasSubstr("is taken"));
   EXPECT_THAT(OnlyFault(""), HasSubstr("no model is configured"));
   EXPECT_THAT(OnlyFault(std::string(kModel) + "observability: {listen: '127.0.0.1:8080'}"), HasSubstr("is listened on already"));
@@ -226,6 +229,11 @@ TEST_F(ConfigTest, DiffSaysWhatAReloadCanChange) {
   EXPECT_EQ(changes[1].from, "60s");
   EXPECT_EQ(changes[1].to, "5s");
   EXPECT_TRUE(changes[1].reloadable);
+
+  Config running = before->config;
+  CopyReloadable(running, after->config);
+  EXPECT_EQ(running.queue.deadline, std::chrono::seconds(5));
+  EXPECT_EQ(running.queue.capacity, 256);
 }
 
 // The page is generated: INFERD_UPDATE_DOCS=1 writes it anew.
