@@ -58,7 +58,7 @@ void EngineMetrics::CollectEngines(std::vector<prometheus::MetricFamily>& famili
   FamilyBuilder step_age(Metric::kEngineLastStepAge), state(Metric::kEngineState);
   FamilyBuilder blocks(Metric::kKvCacheBlocks), used(Metric::kKvCacheBlocksUsed), usage(Metric::kKvCacheUsage), bytes(Metric::kKvCacheBytes);
   FamilyBuilder query(Metric::kPrefixCacheQueryTokens), hit(Metric::kPrefixCacheHitTokens), preemptions(Metric::kPreemptions);
-  FamilyBuilder info(Metric::kModelInfo), load(Metric::kModelLoadTime), weights(Metric::kModelWeightsBytes), cut(Metric::kDrainCut);
+  FamilyBuilder info(Metric::kModelInfo), load(Metric::kModelLoadTime), weights(Metric::kModelWeightsBytes);
   const MonotonicTime now = clock_.Now();
   for (std::uint16_t m = 0; m < ledger_.other_model(); ++m) {
     const std::string& model = ledger_.models()[m];
@@ -87,10 +87,9 @@ void EngineMetrics::CollectEngines(std::vector<prometheus::MetricFamily>& famili
     info.Add({model, facts.architecture, facts.quantization, std::to_string(facts.parameters), std::to_string(facts.context), facts.sha256}, 1);
     load.Add({model}, facts.load_seconds);
     weights.Add({model}, static_cast<double>(facts.weights_bytes));
-    cut.Add({model}, static_cast<double>(look->drain_cut));
   }
   for (FamilyBuilder* builder : {&depth, &capacity, &oldest, &without_token, &drain_rate, &running, &step_age, &state, &blocks, &used, &usage, &bytes,
-                                 &query, &hit, &preemptions, &info, &load, &weights, &cut}) {
+                                 &query, &hit, &preemptions, &info, &load, &weights}) {
     families.push_back(builder->Take());
   }
 }

@@ -34,7 +34,6 @@ struct ModelNow {
   ModelFacts facts;
   engine::EngineStatus status;
   Health health;
-  std::uint64_t drain_cut = 0;
 };
 
 class EngineMetrics final : public prometheus::Collectable {

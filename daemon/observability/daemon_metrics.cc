@@ -40,8 +40,11 @@ std::vector<prometheus::MetricFamily> DaemonMetrics::Collect() const {
   FamilyBuilder timestamp(Metric::kConfigLastReloadTimestamp);
   timestamp.Add({}, ToSeconds(Duration(views_.reload.last_timestamp_ns)));
 
+  FamilyBuilder cut(Metric::kDrainCut);
+  cut.Add({}, static_cast<double>(views_.drain.cut));
+
   std::vector<prometheus::MetricFamily> families;
-  for (FamilyBuilder* builder : {&build, &dropped, &connections, &requests, &successful, &timestamp}) families.push_back(builder->Take());
+  for (FamilyBuilder* builder : {&build, &dropped, &connections, &requests, &successful, &timestamp, &cut}) families.push_back(builder->Take());
   return families;
 }
 

@@ -19,10 +19,17 @@ std::optional<metrics::ModelNow> LookAt(const Views& views, std::uint16_t index)
   const ServedModel* model = views.models.at(index);
   if (model == nullptr) return std::nullopt;
   metrics::ModelNow now;
-  now.facts = model->facts;
+  const ModelFacts& facts = model->facts;
+  now.facts = {.architecture = facts.architecture,
+               .quantization = facts.quantization,
+               .parameters = facts.parameters,
+               .context = model->context,
+               .sha256 = facts.sha256,
+               .load_seconds = ToSeconds(facts.load_time),
+               .weights_bytes = facts.weight_bytes,
+               .max_running = model->engine->options().max_running};
   now.status = model->engine->status();
-  now.health = metrics::JudgeEngine(now.status, model->facts.max_running, views.clock.Now());
-  now.drain_cut = model->drain_cut->load();
+  now.health = metrics::JudgeEngine(now.status, now.facts.max_running, views.clock.Now());
   return now;
 }
 
