@@ -10,6 +10,7 @@
 #include "daemon/api/keys.h"
 #include "daemon/app.h"
 #include "daemon/log.h"
+#include "daemon/observability/plane.h"
 #include "daemon/version.h"
 
 namespace inferd::daemon {
@@ -71,7 +72,7 @@ int Main(int argc, char** argv) {
   if (check) return kExitOk;
 
   SetLogLevel(loaded->config.logs.level);
-  App app(loaded->config, std::move(options), {});
+  App app(loaded->config, std::move(options), MakeObservabilityPlane);
   return app.Run();
 }
 
