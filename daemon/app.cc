@@ -140,7 +140,7 @@ struct App::Impl {
     lifecycle.OnChange([](const Lifecycle::Snapshot& now) {
       Log(Level::kInfo, std::string(StateName(now.state)) + (now.reason.empty() ? "" : ": " + now.reason));
     });
-    reload.last_timestamp_ns = clock.WallNow().time_since_epoch().count();
+    reload.last_success_ns = clock.WallNow().time_since_epoch().count();
   }
 
   int Run();
@@ -178,7 +178,7 @@ struct App::Impl {
   std::vector<LoadedModel> loaded;  // written by the loader thread, read after it has ended
   HttpServer http;
   std::atomic<bool> access;
-  ReloadState reload;
+  ReloadOutcome reload;
   DrainState drain;
   Views views;
   std::unique_ptr<ObservabilityPlane> observability;
@@ -272,7 +272,6 @@ void App::Impl::LoadModels() {
 
 void App::Impl::Reload() {
   Log(Level::kInfo, "reloading the configuration");
-  reload.last_timestamp_ns = clock.WallNow().time_since_epoch().count();
   auto plan = PlanReload(options.sources, Running());
   if (!plan) {
     reload.last_successful = false;
@@ -297,6 +296,7 @@ void App::Impl::Reload() {
     running = std::move(plan->config);
   }
   reload.last_successful = true;
+  reload.last_success_ns = clock.WallNow().time_since_epoch().count();
   Log(Level::kInfo, "reloaded the configuration");
 }
 

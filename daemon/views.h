@@ -22,9 +22,9 @@
 
 namespace inferd::daemon {
 
-struct ReloadState {
+struct ReloadOutcome {
   std::atomic<bool> last_successful{true};
-  std::atomic<std::int64_t> last_timestamp_ns{0};  // wall time of the last attempt; the start of the daemon before the first
+  std::atomic<std::int64_t> last_success_ns{0};  // wall time; the start of the daemon before the first reload
 };
 
 // Once it has drained.
@@ -41,7 +41,7 @@ struct Views {
   const Lifecycle& lifecycle;
   const ConnectionCounters& api_connections;
   const RouteCounters& api_routes;
-  const ReloadState& reload;
+  const ReloadOutcome& reload;
   const DrainState& drain;
   const Keys& keys;
   Ring<engine::RequestRecord>& requests;
