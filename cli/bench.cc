@@ -46,9 +46,10 @@ std::atomic<bool> g_stop{false};
 void OnSignal(int /*signal*/) { g_stop.store(true); }
 
 // Short common words, about a token each in any vocabulary.
-constexpr std::array<std::string_view, 32> kWords{"time", "year", "people", "way",  "day",   "man",  "thing", "life",  "child", "world", "school",
-                                                  "state", "family", "student", "group", "country", "problem", "hand", "part", "place", "case", "week",
-                                                  "company", "system", "program", "question", "work", "number", "night", "point", "home", "water"};
+constexpr std::array<std::string_view, 32> kWords{"time",    "year",     "people", "way",    "day",    "man",     "thing",   "life",
+                                                  "child",   "world",    "school", "state",  "family", "student", "group",   "country",
+                                                  "problem", "hand",     "part",   "place",  "case",   "week",    "company", "system",
+                                                  "program", "question", "work",   "number", "night",  "point",   "home",    "water"};
 
 // Words in an order of their own for each request, so that no two share a prefix that a server may have kept.
 std::string Words(std::uint64_t seed, std::uint64_t index, int count) {
@@ -86,8 +87,8 @@ Result<int> WordsForPrompt(HttpClient& client, const BenchOptions& options, cons
       if (count != event["usage"].end() && count->is_number_integer()) tokens = count->get<int>();
     };
     // Indices from the far end: the run itself never sends these prompts.
-    INFERD_ASSIGN_OR_RETURN(const HttpResponse response,
-                            client.Post(url, Body(options, ~index, words, 1), [&](std::string_view bytes) { return parser.Feed(bytes, on_event); }));
+    INFERD_ASSIGN_OR_RETURN(const HttpResponse response, client.Post(url, Body(options, ~index, words, 1),
+                                                                     [&](std::string_view bytes) { return parser.Feed(bytes, on_event); }));
     if (response.status != 200) return Error(Code::kUnavailable, url + ": " + ErrorMessage(response));
     return tokens;
   };
@@ -235,7 +236,8 @@ void AddBench(CLI::App& app, Context& context) {
   command->add_option("--arrivals", options->arrivals, "Open loop: how the arrivals are spread")
       ->check(CLI::IsMember({"poisson", "uniform"}))
       ->capture_default_str();
-  const auto is_zero_or_duration = CLI::Validator([](std::string& text) { return text == "0" ? std::string() : NotADuration(text); }, "DURATION");
+  const auto is_zero_or_duration =
+      CLI::Validator([](std::string& text) { return text == "0" ? std::string() : NotADuration(text); }, "DURATION");
   command->add_option("--duration", options->duration, "Length of the measured part")->check(is_duration)->capture_default_str();
   command->add_option("--warmup", options->warmup, "Load before the measured part, not counted")
       ->check(is_zero_or_duration)
@@ -245,7 +247,9 @@ void AddBench(CLI::App& app, Context& context) {
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   command->add_option("--max-tokens", options->max_tokens, "Longest answer")->check(CLI::Range(1, 1000000))->capture_default_str();
-  command->add_option("--endpoint", options->endpoint, "Which endpoint")->check(CLI::IsMember({"chat", "completions"}))->capture_default_str();
+  command->add_option("--endpoint", options->endpoint, "Which endpoint")
+      ->check(CLI::IsMember({"chat", "completions"}))
+      ->capture_default_str();
   command->add_option("--model", options->model, "Name of the model (default: the first that the server lists)");
   command->add_option("--temperature", options->temperature, "Sampling temperature")->check(CLI::Range(0.0, 2.0))->capture_default_str();
   command->add_option("--seed", options->seed, "Seed of prompts, arrivals and sampling")->capture_default_str();

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "cli/commands.h"
 #include "cli/http_client.h"
@@ -22,7 +23,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct ChatOptions {
-  std::string prompt;
+  std::vector<std::string> prompt;  // words; the shell has cut them if they were not quoted
   std::string model;
   std::string system;
   int max_tokens = 0;  // 0: the server's default
@@ -105,15 +106,15 @@ Result<std::string> Ask(HttpClient& client, const Context& context, const ChatOp
 
   SseParser parser;
   const std::string url = JoinUrl(context.api_url, "/v1/chat/completions");
-  const auto response = client.Post(url, body.dump(-1, ' ', false, Json::error_handler_t::replace), [&](std::string_view bytes) {
-    return parser.Feed(bytes, on_event) && failure.empty();
-  });
+  const auto response = client.Post(url, body.dump(-1, ' ', false, Json::error_handler_t::replace),
+                                    [&](std::string_view bytes) { return parser.Feed(bytes, on_event) && failure.empty(); });
   printer.End();
   if (!failure.empty()) return Error(Code::kUnavailable, url + ": " + PrintableLine(failure, 500));
   if (!response) return tl::unexpected<Status>(response.error());
   if (response->status != 200) return Error(Code::kUnavailable, url + ": " + ErrorMessage(*response));
   if (!done) return Error(Code::kUnavailable, url + ": the answer broke off");
-  if (answer.empty() && reasoned) std::fputs("inferctl: the answer ended while the model was still thinking; allow more with --max-tokens\n", stderr);
+  if (answer.empty() && reasoned)
+    std::fputs("inferctl: the answer ended while the model was still thinking; allow more with --max-tokens\n", stderr);
   return answer;
 }
 
@@ -127,7 +128,9 @@ void Run(Context& context, ChatOptions options) {
   Json messages = Json::array();
   if (!options.system.empty()) messages.push_back({{"role", "system"}, {"content", options.system}});
   if (!options.prompt.empty()) {
-    messages.push_back({{"role", "user"}, {"content", options.prompt}});
+    std::string prompt;
+    for (const std::string& word : options.prompt) prompt += (prompt.empty() ? "" : " ") + word;
+    messages.push_back({{"role", "user"}, {"content", prompt}});
     if (const auto answer = Ask(client, context, options, messages); !answer) context.Fail(answer.error().message);
     return;
   }

@@ -89,7 +89,8 @@ Check CheckMemlock() {
   if (limit.rlim_cur == RLIM_INFINITY) return {"locked memory", Level::kOk, "unlimited", ""};
   const std::string found = FormatBytes(limit.rlim_cur) + " at most";
   if (limit.rlim_cur >= kGiB) return {"locked memory", Level::kOk, found, ""};
-  return {"locked memory", Level::kWarn, found, "weights may be paged out under memory pressure: set LimitMEMLOCK=infinity in the unit, or ulimit -l"};
+  return {"locked memory", Level::kWarn, found,
+          "weights may be paged out under memory pressure: set LimitMEMLOCK=infinity in the unit, or ulimit -l"};
 }
 
 Check CheckHugePages() {
@@ -97,7 +98,8 @@ Check CheckHugePages() {
   if (!mode) return {"huge pages", Level::kWarn, "the kernel does not say", "needs CONFIG_TRANSPARENT_HUGEPAGE"};
   const std::string found = "transparent huge pages: " + Printable(*mode);
   if (*mode != "never") return {"huge pages", Level::kOk, found, ""};
-  return {"huge pages", Level::kWarn, found, "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled: fewer TLB misses in the KV cache"};
+  return {"huge pages", Level::kWarn, found,
+          "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled: fewer TLB misses in the KV cache"};
 }
 
 Check CheckFiles() {
@@ -116,7 +118,8 @@ Check CheckClock() {
   const int result = ::adjtimex(&state);
   if (result < 0) return {"clock", Level::kWarn, "cannot be asked: " + std::generic_category().message(errno), "check with timedatectl"};
   if (result == TIME_ERROR || (state.status & STA_UNSYNC) != 0) {
-    return {"clock", Level::kWarn, "not synchronised", "traces, alerts and logs of several machines will not line up: enable systemd-timesyncd or chrony"};
+    return {"clock", Level::kWarn, "not synchronised",
+            "traces, alerts and logs of several machines will not line up: enable systemd-timesyncd or chrony"};
   }
   return {"clock", Level::kOk, "synchronised, error at most " + FormatSeconds(static_cast<double>(state.maxerror) / 1e6), ""};
 }
@@ -143,7 +146,8 @@ Check CheckPort(const std::string& name, const std::string& url, const std::stri
   if (CanBind(*address)) return {name, Level::kOk, where + " is free", ""};
   HttpClient client(api_key);
   const auto health = client.Get(JoinUrl(url, "/healthz"), std::chrono::seconds(2));
-  if (health && (health->status == 200 || health->status == 503)) return {name, Level::kOk, where + " is taken by a server that answers /healthz", ""};
+  if (health && (health->status == 200 || health->status == 503))
+    return {name, Level::kOk, where + " is taken by a server that answers /healthz", ""};
   return {name, Level::kWarn, where + " is taken by something else", "find it with ss -ltnp, or configure another port"};
 }
 
@@ -169,7 +173,8 @@ Check CheckGpu() {
   const std::unique_ptr<void, CloseLibrary> nvml(::dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL));
   if (!nvml) {
     if (!has_driver) return {"GPU", Level::kOk, "no NVIDIA driver: GPU metrics will be absent", ""};
-    return {"GPU", Level::kWarn, "the driver is loaded, but libnvidia-ml.so.1 is not found", "install libnvidia-ml1 of the driver's version"};
+    return {"GPU", Level::kWarn, "the driver is loaded, but libnvidia-ml.so.1 is not found",
+            "install libnvidia-ml1 of the driver's version"};
   }
   using Call = int (*)();
   using GetText = int (*)(char*, unsigned);
@@ -213,13 +218,15 @@ void AddDoctor(CLI::App& app, Context& context) {
                                     CheckDisk()};
     if (*as_json) {
       Json out = Json::array();
-      for (const Check& c : checks) out.push_back({{"name", c.name}, {"level", LevelName(c.level)}, {"found", c.found}, {"advice", c.advice}});
+      for (const Check& c : checks)
+        out.push_back({{"name", c.name}, {"level", LevelName(c.level)}, {"found", c.found}, {"advice", c.advice}});
       std::printf("%s\n", out.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
     } else {
       const bool colour = IsTerminal(STDOUT_FILENO);
       for (const Check& c : checks) {
         const char* const colours = c.level == Level::kOk ? "\x1b[32m" : c.level == Level::kWarn ? "\x1b[33m" : "\x1b[31m";
-        std::printf("%s%-4s%s  %-18s  %s\n", colour ? colours : "", LevelName(c.level), colour ? "\x1b[0m" : "", c.name.c_str(), c.found.c_str());
+        std::printf("%s%-4s%s  %-18s  %s\n", colour ? colours : "", LevelName(c.level), colour ? "\x1b[0m" : "", c.name.c_str(),
+                    c.found.c_str());
         if (!c.advice.empty()) std::printf("      %-18s  -> %s\n", "", c.advice.c_str());
       }
     }

@@ -26,20 +26,20 @@ struct LoadPlan {
   std::optional<double> rate;  // open loop: requests a second
   ArrivalKind arrivals = ArrivalKind::kPoisson;
   std::uint64_t seed = 1;
-  int max_in_flight = 4096;    // open loop: beyond these an arrival waits; its latency counts on
+  int max_in_flight = 4096;  // open loop: beyond these an arrival waits; its latency counts on
 
-  Duration warmup{};           // requests that were meant to start in it are not counted
-  Duration duration{};         // of the measured part, after the warm-up
+  Duration warmup{};    // requests that were meant to start in it are not counted
+  Duration duration{};  // of the measured part, after the warm-up
   Duration request_timeout = std::chrono::seconds(120);
   const std::atomic<bool>* stop = nullptr;  // set: end early, and report what was measured
 };
 
 struct LoadResult {
-  double seconds = 0;        // measured part, without the time that the last requests take to end
-  std::uint64_t started = 0; // counted requests
+  double seconds = 0;         // measured part, without the time that the last requests take to end
+  std::uint64_t started = 0;  // counted requests
   std::uint64_t ok = 0;
-  std::map<std::string, std::uint64_t> failures;  // by HTTP status, or "connect", "timeout", "cut", "error" (inside the stream)
-  std::string first_failure;                      // in words
+  std::map<std::string, std::uint64_t> failures;       // by HTTP status, or "connect", "timeout", "cut", "error" (inside the stream)
+  std::string first_failure;                           // in words
   std::uint64_t prompt_tokens = 0, output_tokens = 0;  // of the requests that ended well
   // Inside the measured part, whenever the request began: requests that ended well, and output tokens.
   double requests_per_second = 0, output_tokens_per_second = 0;

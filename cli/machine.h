@@ -16,7 +16,7 @@ std::optional<std::uint64_t> MemInfo(std::string_view meminfo, std::string_view 
 std::optional<std::string> ChosenOption(std::string_view text);
 
 struct CpuInfo {
-  std::string name;               // of the first processor; empty when the file does not say
+  std::string name;  // of the first processor; empty when the file does not say
   std::set<std::string, std::less<>> flags;
 };
 CpuInfo ParseCpuInfo(std::string_view cpuinfo);

@@ -94,10 +94,11 @@ std::string ValueLine(const Json& value) {
 // ---- The report ----------------------------------------------------------------------------------------------------------------
 
 Json ShapeToJson(const model::ModelConfig& config) {
-  return {{"layers", config.layers},     {"d_model", config.d_model},   {"heads", config.heads},
-          {"kv_heads", config.kv_heads}, {"head_dim", config.head_dim}, {"ffn", config.ffn},
-          {"vocab", config.vocab},       {"context", config.context},   {"rope_base", config.rope_base},
-          {"tied_embeddings", config.tied_embeddings}};
+  return {{"layers", config.layers},       {"d_model", config.d_model},
+          {"heads", config.heads},         {"kv_heads", config.kv_heads},
+          {"head_dim", config.head_dim},   {"ffn", config.ffn},
+          {"vocab", config.vocab},         {"context", config.context},
+          {"rope_base", config.rope_base}, {"tied_embeddings", config.tied_embeddings}};
 }
 
 Json TokenizerToJson(const gguf::GgufFile& file) {

@@ -36,8 +36,7 @@ std::string Sha256(std::span<const std::byte> bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
   if (!context || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1 ||
-      EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()) != 1 ||
-      EVP_DigestFinal_ex(context.get(), digest.data(), &size) != 1) {
+      EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()) != 1 || EVP_DigestFinal_ex(context.get(), digest.data(), &size) != 1) {
     return "";
   }
   std::string hex;
@@ -67,7 +66,8 @@ std::vector<Finding> Verify(const std::string& path, const std::optional<std::st
   sha256 = Sha256(file->mapping().bytes());
   if (!expected_sha256) {
     add("sha256", "ok", sha256);
-  } else if (std::ranges::equal(*expected_sha256, sha256, {}, [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c; })) {
+  } else if (std::ranges::equal(*expected_sha256, sha256, {},
+                                [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c; })) {
     add("sha256", "ok", sha256 + ", as expected");
   } else {
     add("sha256", "fail", sha256 + ", expected " + *expected_sha256);
@@ -79,8 +79,9 @@ std::vector<Finding> Verify(const std::string& path, const std::optional<std::st
     if (!bad) continue;
     ++bad_tensors;
     add("values", "fail",
-        "tensor '" + std::string(tensor.name) + "': " + (gguf::GetTensorType(tensor.type).block_elements == 1 ? "element " : "scale of block ") +
-            std::to_string(*bad) + " is not a finite number");
+        "tensor '" + std::string(tensor.name) +
+            "': " + (gguf::GetTensorType(tensor.type).block_elements == 1 ? "element " : "scale of block ") + std::to_string(*bad) +
+            " is not a finite number");
   }
   if (bad_tensors == 0) add("values", "ok", "every value and scale is finite");
 

@@ -19,7 +19,8 @@ std::size_t Width(std::string_view text) {
 }
 
 bool LooksLikeNumber(std::string_view cell) {
-  return cell.empty() || cell == "-" || (cell[0] >= '0' && cell[0] <= '9') || (cell[0] == '-' && cell.size() > 1 && cell[1] >= '0' && cell[1] <= '9');
+  return cell.empty() || cell == "-" || (cell[0] >= '0' && cell[0] <= '9') ||
+         (cell[0] == '-' && cell.size() > 1 && cell[1] >= '0' && cell[1] <= '9');
 }
 
 template <typename T>

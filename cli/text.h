@@ -15,9 +15,9 @@ namespace inferd::cli {
 // like numbers. Ends with a line break; empty for no rows.
 std::string Table(const std::vector<std::vector<std::string>>& rows, bool header);
 
-std::string FormatBytes(std::uint64_t bytes);    // "1.5 GiB"
-std::string FormatCount(std::uint64_t count);    // "1.5 B", "494 M", "12"
-std::string FormatSeconds(double seconds);       // "12.3 ms", "1.25 s"
+std::string FormatBytes(std::uint64_t bytes);  // "1.5 GiB"
+std::string FormatCount(std::uint64_t count);  // "1.5 B", "494 M", "12"
+std::string FormatSeconds(double seconds);     // "12.3 ms", "1.25 s"
 std::string FormatNumber(double value, int digits);
 
 // "250ms", "30s", "5m", "2h", "1d", or a bare number of seconds; above 0. Nothing for anything else.

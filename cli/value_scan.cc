@@ -31,8 +31,7 @@ std::optional<std::uint64_t> FindNonFinite(const gguf::Tensor& tensor) {
     case gguf::TensorType::kBF16: return Scan<std::uint16_t>(tensor.bytes, 2, kBfloat16Exponent);
     // The blocks of both begin with their float16 scale.
     case gguf::TensorType::kQ8_0:
-    case gguf::TensorType::kQ4_0:
-      return Scan<std::uint16_t>(tensor.bytes, gguf::GetTensorType(tensor.type).block_bytes, kFloat16Exponent);
+    case gguf::TensorType::kQ4_0: return Scan<std::uint16_t>(tensor.bytes, gguf::GetTensorType(tensor.type).block_bytes, kFloat16Exponent);
   }
   return std::nullopt;
 }

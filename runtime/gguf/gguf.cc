@@ -23,39 +23,17 @@ namespace {
 // back by the format.
 constexpr TensorType Number(std::uint32_t number) { return static_cast<TensorType>(number); }
 constexpr std::array<TensorTypeInfo, 33> kTensorTypes{{
-    {TensorType::kF32, "F32", 1, 4, true},
-    {TensorType::kF16, "F16", 1, 2, true},
-    {TensorType::kQ4_0, "Q4_0", 32, 18, true},
-    {Number(3), "Q4_1", 32, 20, false},
-    {Number(6), "Q5_0", 32, 22, false},
-    {Number(7), "Q5_1", 32, 24, false},
-    {TensorType::kQ8_0, "Q8_0", 32, 34, true},
-    {Number(9), "Q8_1", 32, 36, false},
-    {Number(10), "Q2_K", 256, 84, false},
-    {Number(11), "Q3_K", 256, 110, false},
-    {Number(12), "Q4_K", 256, 144, false},
-    {Number(13), "Q5_K", 256, 176, false},
-    {Number(14), "Q6_K", 256, 210, false},
-    {Number(15), "Q8_K", 256, 292, false},
-    {Number(16), "IQ2_XXS", 256, 66, false},
-    {Number(17), "IQ2_XS", 256, 74, false},
-    {Number(18), "IQ3_XXS", 256, 98, false},
-    {Number(19), "IQ1_S", 256, 50, false},
-    {Number(20), "IQ4_NL", 32, 18, false},
-    {Number(21), "IQ3_S", 256, 110, false},
-    {Number(22), "IQ2_S", 256, 82, false},
-    {Number(23), "IQ4_XS", 256, 136, false},
-    {Number(24), "I8", 1, 1, false},
-    {Number(25), "I16", 1, 2, false},
-    {Number(26), "I32", 1, 4, false},
-    {Number(27), "I64", 1, 8, false},
-    {Number(28), "F64", 1, 8, false},
-    {Number(29), "IQ1_M", 256, 56, false},
-    {TensorType::kBF16, "BF16", 1, 2, true},
-    {Number(34), "TQ1_0", 256, 54, false},
-    {Number(35), "TQ2_0", 256, 66, false},
-    {Number(39), "MXFP4", 32, 17, false},
-    {Number(40), "NVFP4", 64, 36, false},
+    {TensorType::kF32, "F32", 1, 4, true},     {TensorType::kF16, "F16", 1, 2, true},   {TensorType::kQ4_0, "Q4_0", 32, 18, true},
+    {Number(3), "Q4_1", 32, 20, false},        {Number(6), "Q5_0", 32, 22, false},      {Number(7), "Q5_1", 32, 24, false},
+    {TensorType::kQ8_0, "Q8_0", 32, 34, true}, {Number(9), "Q8_1", 32, 36, false},      {Number(10), "Q2_K", 256, 84, false},
+    {Number(11), "Q3_K", 256, 110, false},     {Number(12), "Q4_K", 256, 144, false},   {Number(13), "Q5_K", 256, 176, false},
+    {Number(14), "Q6_K", 256, 210, false},     {Number(15), "Q8_K", 256, 292, false},   {Number(16), "IQ2_XXS", 256, 66, false},
+    {Number(17), "IQ2_XS", 256, 74, false},    {Number(18), "IQ3_XXS", 256, 98, false}, {Number(19), "IQ1_S", 256, 50, false},
+    {Number(20), "IQ4_NL", 32, 18, false},     {Number(21), "IQ3_S", 256, 110, false},  {Number(22), "IQ2_S", 256, 82, false},
+    {Number(23), "IQ4_XS", 256, 136, false},   {Number(24), "I8", 1, 1, false},         {Number(25), "I16", 1, 2, false},
+    {Number(26), "I32", 1, 4, false},          {Number(27), "I64", 1, 8, false},        {Number(28), "F64", 1, 8, false},
+    {Number(29), "IQ1_M", 256, 56, false},     {TensorType::kBF16, "BF16", 1, 2, true}, {Number(34), "TQ1_0", 256, 54, false},
+    {Number(35), "TQ2_0", 256, 66, false},     {Number(39), "MXFP4", 32, 17, false},    {Number(40), "NVFP4", 64, 36, false},
 }};
 
 }  // namespace
@@ -74,8 +52,7 @@ const TensorTypeInfo& GetTensorType(TensorType type) {
 std::string SupportedTensorTypes() {
   std::string names;
   // From the exact to the small, as people look for them.
-  for (const TensorType type :
-       {TensorType::kF32, TensorType::kF16, TensorType::kBF16, TensorType::kQ8_0, TensorType::kQ4_0}) {
+  for (const TensorType type : {TensorType::kF32, TensorType::kF16, TensorType::kBF16, TensorType::kQ8_0, TensorType::kQ4_0}) {
     if (!names.empty()) names += ", ";
     names += GetTensorType(type).name;
   }
@@ -100,7 +77,7 @@ constexpr std::uint32_t kMaxAlignment = 1U << 20U;
 // Caps far above any published file, so that a hostile one is refused before it costs anything.
 constexpr std::uint64_t kMaxKeys = 1U << 16U;
 constexpr std::uint64_t kMaxTensors = 1U << 18U;
-constexpr std::uint64_t kMaxKeyBytes = 65535;  // the format's own
+constexpr std::uint64_t kMaxKeyBytes = 65535;      // the format's own
 constexpr std::uint64_t kMaxTensorNameBytes = 64;  // the format's own
 constexpr std::uint64_t kMaxStringBytes = 64U << 20U;
 constexpr std::uint64_t kMaxArrayElements = 1U << 26U;
@@ -188,9 +165,7 @@ class Parser {
     if (!subject_.empty()) message += subject_ + ": ";
     return Error(code, message + std::move(what));
   }
-  tl::unexpected<Status> Corrupt(std::uint64_t offset, std::string what) const {
-    return Fail(Code::kCorrupt, offset, std::move(what));
-  }
+  tl::unexpected<Status> Corrupt(std::uint64_t offset, std::string what) const { return Fail(Code::kCorrupt, offset, std::move(what)); }
 
   Result<> Need(std::uint64_t count, std::string_view what) const {
     if (count <= Remaining()) return {};
@@ -211,8 +186,7 @@ class Parser {
     const std::uint64_t start = position_;
     INFERD_ASSIGN_OR_RETURN(const auto length, Read<std::uint64_t>(std::string(what) + " length"));
     if (length > max_bytes) {
-      return Corrupt(start, std::string(what) + " of " + std::to_string(length) + " bytes: expected at most " +
-                                std::to_string(max_bytes));
+      return Corrupt(start, std::string(what) + " of " + std::to_string(length) + " bytes: expected at most " + std::to_string(max_bytes));
     }
     INFERD_RETURN_IF_ERROR(Need(length, what));
     const std::string_view text(reinterpret_cast<const char*>(bytes_.data() + position_), length);
@@ -232,16 +206,16 @@ class Parser {
   Result<> CountFits(std::uint64_t offset, std::string_view what, std::uint64_t count, std::uint64_t min_bytes) const {
     if (count <= Remaining() / min_bytes) return {};
     return Corrupt(offset, std::string(what) + " count " + std::to_string(count) + ": expected at most " +
-                               std::to_string(Remaining() / min_bytes) + ", which is what the remaining " +
-                               std::to_string(Remaining()) + " bytes can hold");
+                               std::to_string(Remaining() / min_bytes) + ", which is what the remaining " + std::to_string(Remaining()) +
+                               " bytes can hold");
   }
 
   Result<> ReadHeader() {
     if (bytes_.empty()) return Corrupt(0, "expected magic 'GGUF', but the file is empty");
     INFERD_RETURN_IF_ERROR(Need(kMagic.size(), "magic 'GGUF'"));
     if (std::memcmp(bytes_.data(), kMagic.data(), kMagic.size()) != 0) {
-      return Corrupt(0, "expected magic 'GGUF', found " +
-                            Quote({reinterpret_cast<const char*>(bytes_.data()), kMagic.size()}) + ": not a GGUF file");
+      return Corrupt(
+          0, "expected magic 'GGUF', found " + Quote({reinterpret_cast<const char*>(bytes_.data()), kMagic.size()}) + ": not a GGUF file");
     }
     position_ = kMagic.size();
     INFERD_ASSIGN_OR_RETURN(file_.version_, Read<std::uint32_t>("version"));
@@ -354,14 +328,14 @@ class Parser {
     if (value == nullptr) return {};
     subject_ = "key " + Quote(kKey);
     const auto* alignment = std::get_if<std::uint32_t>(value);
-    const auto offset = static_cast<std::uint64_t>(reinterpret_cast<const std::byte*>(
-                            file_.metadata_[file_.key_index_.at(kKey)].first.data()) - bytes_.data());
+    const auto offset = static_cast<std::uint64_t>(
+        reinterpret_cast<const std::byte*>(file_.metadata_[file_.key_index_.at(kKey)].first.data()) - bytes_.data());
     if (alignment == nullptr) {
       return Corrupt(offset, "expected uint32, found " + std::string(kValueTypes[value->index()].name));
     }
     if (!std::has_single_bit(*alignment) || *alignment < kMinAlignment || *alignment > kMaxAlignment) {
-      return Corrupt(offset, "alignment " + std::to_string(*alignment) + ": expected a power of two from " +
-                                 std::to_string(kMinAlignment) + " to " + std::to_string(kMaxAlignment));
+      return Corrupt(offset, "alignment " + std::to_string(*alignment) + ": expected a power of two from " + std::to_string(kMinAlignment) +
+                                 " to " + std::to_string(kMaxAlignment));
     }
     file_.alignment_ = *alignment;
     subject_.clear();
@@ -531,8 +505,7 @@ tl::unexpected<Status> MissingKey(const GgufFile& file, std::string_view key) {
 }
 
 tl::unexpected<Status> WrongType(const GgufFile& file, std::string_view key, const Value& found, std::string_view expected) {
-  return Error(Code::kCorrupt,
-               file.name() + ": key " + Quote(key) + ": found " + TypeName(found) + ", expected " + std::string(expected));
+  return Error(Code::kCorrupt, file.name() + ": key " + Quote(key) + ": found " + TypeName(found) + ", expected " + std::string(expected));
 }
 
 template <typename T>

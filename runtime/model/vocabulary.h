@@ -27,7 +27,7 @@ enum class TokenType : std::uint8_t {
   kControl = 3,      // never made from what a user wrote
   kUserDefined = 4,  // always found in text, before the merges see it
   kUnused = 5,
-  kByte = 6,         // "<0x0A>": one byte
+  kByte = 6,  // "<0x0A>": one byte
 };
 
 struct Vocabulary {

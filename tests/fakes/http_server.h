@@ -67,7 +67,8 @@ class HttpServer {
         const std::size_t length_at = input.find("Content-Length: ");
         const std::size_t length = length_at < head_end ? std::strtoul(input.c_str() + length_at + 16, nullptr, 10) : 0;
         if (input.size() >= head_end + 4 + length) {
-          const std::string answer = handler_(std::string_view(input).substr(0, head_end), std::string_view(input).substr(head_end + 4, length));
+          const std::string answer =
+              handler_(std::string_view(input).substr(0, head_end), std::string_view(input).substr(head_end + 4, length));
           for (std::size_t sent = 0; sent < answer.size();) {
             const ssize_t n = ::send(fd, answer.data() + sent, answer.size() - sent, MSG_NOSIGNAL);
             if (n <= 0) break;

@@ -103,7 +103,9 @@ TEST(Text, Quantities) {
 
 TEST(Text, NothingDrivesTheTerminal) {
   EXPECT_EQ(Printable("a\x1b[31mb\x07\n\tc\x7f"), "a[31mb\n\tc");
-  EXPECT_EQ(Printable("\xC2\x9B" "x\xFF"), "x\xEF\xBF\xBD");
+  EXPECT_EQ(Printable("\xC2\x9B"
+                      "x\xFF"),
+            "x\xEF\xBF\xBD");
   EXPECT_EQ(PrintableLine("a\nb\x1b", 100), "a\\nb\xEF\xBF\xBD");
   EXPECT_EQ(PrintableLine("abcdef", 3), "abc...");
 }
