@@ -168,7 +168,7 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalogue{{
    "1 when the last load of the configuration succeeded, 0 when it was refused and the old one still runs. Alert when it is 0."},
   {Metric::kConfigLastReloadTimestamp, Section::kDaemon, kGauge, kSeconds, "inferd_config_last_reload_timestamp_seconds", kNoLabels, kNoBuckets,
    "Unix time of the last successful load of the configuration. It shows whether a SIGHUP took effect."},
-  {Metric::kDrainCut, Section::kDaemon, kCounter, kCount, "inferd_drain_cut_total", kModelOnly, kNoBuckets,
+  {Metric::kDrainCut, Section::kDaemon, kCounter, kCount, "inferd_drain_cut_total", kNoLabels, kNoBuckets,
    "Requests cut off because the drain deadline passed at shutdown. It is zero after a clean stop."},
 
   {Metric::kProcessCpuTime, Section::kProcess, kCounter, kSeconds, "process_cpu_seconds_total", kNoLabels, kNoBuckets,

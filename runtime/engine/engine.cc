@@ -202,6 +202,7 @@ EngineStatus ThreadedEngine::status() const {
   const MonotonicTime inbox_oldest{Duration(inbox_oldest_.load())};
   status.oldest_queued = older(status.oldest_queued, inbox_oldest);
   status.oldest_without_token = older(status.oldest_without_token, inbox_oldest);
+  status.last_progress = core_->last_progress();
   status.step_started = MonotonicTime(Duration(step_started_.load()));
   return status;
 }

@@ -39,7 +39,10 @@ EngineCore::EngineCore(std::unique_ptr<model::Model> model, const model::Tokeniz
       clock_(clock),
       ledger_(ledger),
       steps_(steps),
-      pool_(kv_.blocks(), options.prefix_cache) {}
+      pool_(kv_.blocks(), options.prefix_cache) {
+  model_->OnProgress([this] { MarkProgress(); });
+  MarkProgress();
+}
 
 void EngineCore::Accept(std::shared_ptr<Request> request) {
   Request* key = request.get();
@@ -123,6 +126,7 @@ void EngineCore::DropCancelled() {
 }
 
 bool EngineCore::Step() {
+  MarkProgress();
   const MonotonicTime start = clock_.Now();
   step_ = StepRecord{};
   step_.model = options_.model_index;
@@ -202,6 +206,7 @@ bool EngineCore::Step() {
     step_.queue_head_age = end - oldest;
   }
   steps_.TryPush(step_);
+  MarkProgress();
   last_step_ = end;
   drain_rate_.Add(ToSeconds(end - start), finished_this_step_);
   return true;
@@ -229,7 +234,7 @@ void EngineCore::Admit(Sequence& sequence) {
   if (record.scheduled == MonotonicTime{}) {
     record.scheduled = step_.start;
     --queued_[static_cast<std::size_t>(sequence.active->request->priority())];
-    ledger_.Scheduled(record);
+    if (sequence.active->request->counted) ledger_.Scheduled(record);
   }
 }
 
@@ -280,7 +285,7 @@ void EngineCore::Deliver(Sequence& sequence, std::span<float> logits, MonotonicT
   ++step_.generated_tokens;
   if (request.record.first_token == MonotonicTime{}) {
     request.record.first_token = now;
-    ledger_.FirstToken(request.record);
+    if (request.counted) ledger_.FirstToken(request.record);
   }
 
   if (tokenizer_.IsEndOfGeneration(id) && !params.ignore_eos) {

@@ -2,6 +2,7 @@
 // through the clock, so tests drive it step by step.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -53,6 +54,9 @@ class EngineCore {
   // The core's part of the status: everything but what the inbox and the step in progress add.
   EngineStatus status() const;
 
+  // Last sign of life. Any thread.
+  MonotonicTime last_progress() const { return MonotonicTime(Duration(last_progress_.load(std::memory_order_relaxed))); }
+
   const model::Model& model() const { return *model_; }
   const BlockPool& pool() const { return pool_; }
   const EngineOptions& options() const { return options_; }
@@ -97,6 +101,7 @@ class EngineCore {
     auto operator<=>(const WaitingKey&) const = default;
   };
 
+  void MarkProgress() { last_progress_.store(clock_.Now().time_since_epoch().count(), std::memory_order_relaxed); }
   void AddSequence(Active& active, int choice);
   void AddSiblings(Sequence& leader);
   WaitingKey KeyOf(const Sequence& sequence) const;
@@ -134,6 +139,7 @@ class EngineCore {
   StepRecord step_;                 // of the step in progress
   std::uint64_t step_number_ = 0;
   MonotonicTime last_step_{};
+  std::atomic<std::int64_t> last_progress_{0};
   int finished_this_step_ = 0;
   std::uint64_t prefix_query_tokens_ = 0;
   std::uint64_t prefix_hit_tokens_ = 0;

@@ -14,6 +14,7 @@ struct EngineStatus {
   std::uint64_t steps = 0;
   MonotonicTime last_step{};     // end of the last step; MonotonicTime{} before the first
   MonotonicTime step_started{};  // start of the step in progress; MonotonicTime{} between steps
+  MonotonicTime last_progress{};     // last sign of life: a step's begin or end, or a part of a layer computed
   std::array<std::uint32_t, kPriorities> queued{};
   std::uint32_t queue_capacity = 0;
   std::uint32_t running = 0;

@@ -102,6 +102,9 @@ class Request {
   const GenerateParams& params() const { return params_; }
   Priority priority() const { return priority_; }
 
+  // False for a warm-up pass, which nobody asked for: the ledger does not hear of it. Set before Submit.
+  bool counted = true;
+
   // Written by the maker before Submit, by the engine until the output stream has ended, then by the consumer.
   RequestRecord record;
   OutputStream output;

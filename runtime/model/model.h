@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -45,6 +46,9 @@ class Model {
   // Logits of the wanted rows, in order: `logits` holds (wanted rows) x vocab floats. Keys and values of the new tokens are written to
   // `cache`.
   virtual void Forward(std::span<const BatchEntry> batch, KvCache& cache, std::span<float> logits) = 0;
+
+  // `progress` is called by Forward's own thread after each part of a layer, a few times in a layer: the sign of life of a long step.
+  virtual void OnProgress(std::function<void()> progress) = 0;
 
   virtual const ModelConfig& config() const = 0;
   virtual const gguf::GgufFile& file() const = 0;

@@ -50,7 +50,7 @@ std::optional<std::uint8_t> ByteOf(std::string_view name) {
 Result<std::unique_ptr<Tokenizer>> SpmTokenizer::FromGguf(const gguf::GgufFile& file) {
   INFERD_ASSIGN_OR_RETURN(Vocabulary vocabulary, Vocabulary::FromGguf(file, {.add_bos = true, .bos = 1, .eos = 2}));
 
-  std::array<TokenId, 256> byte_tokens;
+  std::array<TokenId, 256> byte_tokens{};
   byte_tokens.fill(-1);
   for (std::size_t i = 0; i < vocabulary.size(); ++i) {
     std::string& bytes = vocabulary.bytes[i];

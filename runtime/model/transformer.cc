@@ -277,6 +277,7 @@ void Transformer::Multiply(const float* x, int rows, int k, std::span<const Prod
       first += w.rows;
     }
   });
+  progress_();
 }
 
 void Transformer::AddTo(float* x, const float* y, int rows, int n) {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "runtime/model/compute_pool.h"
@@ -21,6 +22,8 @@ class Transformer final : public Model {
   Transformer(gguf::GgufFile file, ModelConfig config, Weights weights, const kernels::Table& kernels, int threads);
 
   void Forward(std::span<const BatchEntry> batch, KvCache& cache, std::span<float> logits) override;
+
+  void OnProgress(std::function<void()> progress) override { progress_ = std::move(progress); }
 
   const ModelConfig& config() const override { return config_; }
   const gguf::GgufFile& file() const override { return file_; }
@@ -95,6 +98,7 @@ class Transformer final : public Model {
   double flops_per_token_ = 0;
   std::string_view quantization_;
 
+  std::function<void()> progress_ = [] {};
   Buffers b_;
   std::vector<TokenPlace> places_;
   std::vector<TokenId> tokens_;

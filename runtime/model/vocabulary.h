@@ -38,7 +38,7 @@ struct Vocabulary {
   bool add_bos = false, add_eos = false;
 
   struct Defaults {
-    bool add_bos;
+    bool add_bos = false;
     std::optional<std::uint64_t> bos, eos;  // used when the file names none and the token is a control token
   };
   // Reads tokenizer.ggml.*: `bytes` are still the texts as they stand in the file; the family turns its own spelling into bytes.

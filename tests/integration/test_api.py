@@ -135,7 +135,7 @@ def test_tokenize_and_back(setup):
         tokens = d.post("/tokenize", {"model": "demo", "text": text, "add_special": False})
         assert tokens.status == 200, tokens
         ids = tokens.json()["tokens"]
-        back = d.post("/detokenize", {"model": "demo", "tokens": ids}).json()["text"]
+        back = d.post("/detokenize", {"model": "demo", "tokens": ids}).json()["content"]
         assert back == text, (text, ids, back)
 
 

@@ -1,0 +1,136 @@
+// The daemon's configuration: native values, already checked, and how they are read. Layers, later ones win: built-in default, file,
+// INFERD_SECTION__KEY environment variables, --set section.key=value. Every key is described once, in config/table.cc; parsing, --check,
+// `config print` and docs/CONFIGURATION.md all come from there. Plain values and pure functions (Load reads one file); safe from any thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "runtime/base/clock.h"
+
+namespace inferd::config {
+
+using Bytes = std::uint64_t;
+
+struct Api {
+  std::vector<std::string> listen;
+  int threads = 0;
+  int max_connections = 0;
+  Bytes max_body = 0;
+  Bytes max_header = 0;
+  Duration header_timeout{};
+  Duration idle_timeout{};
+  Duration write_timeout{};
+};
+
+struct Observability {
+  std::string listen;
+  Duration interval{};
+};
+
+struct Model {
+  std::string name;
+  std::string path;
+  std::optional<int> context;  // nothing: what the model was trained for
+  int max_running = 0;
+  int max_batch_tokens = 0;
+  std::optional<Bytes> kv_cache;  // nothing: chosen by the engine
+  std::string kv_type;            // f16, f32
+  bool prefix_cache = true;
+  std::optional<int> threads;
+  int warmup = 0;
+  std::string chat;  // auto, on, off
+};
+
+struct Queue {
+  int capacity = 0;
+  Duration deadline{};
+  std::vector<std::string> priorities;
+  Duration aging{};
+};
+
+struct Auth {
+  std::optional<std::string> keys_file;
+};
+
+struct Lifecycle {
+  Duration drain_timeout{};
+};
+
+struct Logs {
+  std::string level;
+  bool access = true;
+};
+
+struct Config {
+  Api api;
+  Observability observability;
+  std::vector<Model> models;
+  Queue queue;
+  Auth auth;
+  Lifecycle lifecycle;
+  Logs logs;
+};
+
+// Where a value was written. `source` is the file, "environment INFERD_X__Y", "--set x.y" or "default"; line and column count from 1 and
+// are 0 where there are none.
+struct Origin {
+  std::string source;
+  int line = 0;
+  int column = 0;
+};
+
+struct Fault {
+  Origin origin;
+  std::string message;
+
+  // "file:line:column: message", or "source: message".
+  std::string ToString() const;
+};
+
+struct Sources {
+  std::string file;                                              // empty: no file
+  std::vector<std::pair<std::string, std::string>> environment;  // names without INFERD_, or without "__", are not looked at
+  std::vector<std::string> sets;                                 // "section.key=value", "models[0].path=value"
+};
+
+struct Loaded {
+  Config config;
+  std::map<std::string, Origin> origins;  // by full name, "models[0].path"; a key that is not in here has its default
+};
+
+// Every fault of every layer, not only the first.
+using Faults = std::vector<Fault>;
+tl::expected<Loaded, Faults> Load(const Sources& sources);
+
+// The process's environment, for Sources.
+std::vector<std::pair<std::string, std::string>> ProcessEnvironment();
+
+// The configuration as a YAML file that would give it, every key written out.
+std::string ToYaml(const Config& config);
+// The same, where each value that is not a default is followed by a comment that says where it comes from.
+std::string ToYaml(const Loaded& loaded);
+
+// docs/CONFIGURATION.md.
+std::string Markdown();
+
+// What differs between two configurations, by full name.
+struct Change {
+  std::string key;
+  std::string from;
+  std::string to;
+  bool reloadable = false;  // a reload applies it; otherwise a restart is needed
+};
+std::vector<Change> Diff(const Config& before, const Config& after);
+
+// Gives `to` the values of `from` that a reload applies, and leaves the others.
+void CopyReloadable(Config& to, const Config& from);
+
+}  // namespace inferd::config

@@ -1,0 +1,155 @@
+// The configuration written out: as YAML, as the page docs/CONFIGURATION.md, and as the difference between two of them.
+#include <algorithm>
+
+#include "config/config.h"
+#include "config/table.h"
+
+namespace inferd::config {
+namespace {
+
+// The slot of a value that is only read: rows of the table give one way in for both.
+Slot SlotOf(const Key& key, const Config& config, Indices indices) { return key.slot(const_cast<Config&>(config), indices); }
+
+std::string_view SectionOf(std::string_view name) { return name.substr(0, name.rfind('.')); }
+std::string_view LeafOf(std::string_view name) { return name.substr(name.rfind('.') + 1); }
+
+std::string FullName(std::string_view pattern, std::size_t index) {
+  std::string name(pattern);
+  const std::size_t brackets = name.find("[]");
+  if (brackets != std::string::npos) name.insert(brackets + 1, std::to_string(index));
+  return name;
+}
+
+// For a cell of a Markdown table.
+std::string Cell(std::string_view text) {
+  std::string cell;
+  for (const char c : text) {
+    if (c == '|') cell += '\\';
+    cell += c;
+  }
+  return cell;
+}
+
+std::string Yaml(const Config& config, const std::map<std::string, Origin>& origins) {
+  std::string text;
+  const auto line = [&](const Key& key, std::size_t index, std::string_view indent) {
+    const std::size_t indices[] = {index};
+    text += std::string(indent) + std::string(LeafOf(key.name)) + ": " + Format(key, SlotOf(key, config, indices));
+    const auto origin = origins.find(FullName(key.name, index));
+    if (origin != origins.end()) {
+      text += "  # " + origin->second.source;
+      if (origin->second.line > 0) text += ":" + std::to_string(origin->second.line);
+    }
+    text += '\n';
+  };
+  std::vector<std::string_view> sections;
+  for (const Key& key : Keys()) {
+    if (std::find(sections.begin(), sections.end(), SectionOf(key.name)) == sections.end()) sections.push_back(SectionOf(key.name));
+  }
+  for (const std::string_view section : sections) {
+    const auto list = std::find_if(ListKeys().begin(), ListKeys().end(),
+                                   [&](const ListKey& l) { return section == std::string(l.name) + "[]"; });
+    if (list == ListKeys().end()) {
+      text += std::string(section) + ":\n";
+      for (const Key& key : Keys()) {
+        if (SectionOf(key.name) == section) line(key, 0, "  ");
+      }
+      continue;
+    }
+    const std::size_t size = list->size(config, {});
+    text += std::string(list->name) + (size == 0 ? ": []\n" : ":\n");
+    for (std::size_t i = 0; i < size; ++i) {
+      bool first = true;
+      for (const Key& key : Keys()) {
+        if (SectionOf(key.name) != section) continue;
+        line(key, i, first ? "  - " : "    ");
+        first = false;
+      }
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string ToYaml(const Config& config) { return Yaml(config, {}); }
+std::string ToYaml(const Loaded& loaded) { return Yaml(loaded.config, loaded.origins); }
+
+std::string Markdown() {
+  std::string text =
+      "<!-- Generated from config/table.cc: `inferd --help-config-markdown > docs/CONFIGURATION.md`. -->\n"
+      "# Configuration\n"
+      "\n"
+      "inferd reads one YAML file: `inferd --config FILE`, or `/etc/inferd/inferd.yaml` without that option. Every key has a default except "
+      "the name and the path of a model.\n"
+      "\n"
+      "Four layers make the configuration, and a later one wins: the default, the file, the environment variable `INFERD_SECTION__KEY`, and "
+      "the option `--set section.key=value`. For example `api.max_body` is `INFERD_API__MAX_BODY` in the environment and "
+      "`--set api.max_body=8MiB` on the command line. The first model's path is `INFERD_MODELS__0__PATH` and `--set models[0].path=FILE`. "
+      "Lists are written `[a, b]` or `a,b` there.\n"
+      "\n"
+      "`inferd --config FILE --check` says what is wrong with a file without starting anything: one line `file:line:column: message` for every "
+      "fault. It exits with 0 when there is none and with 2 otherwise. `inferctl config check FILE` does the same, and `inferctl config print` "
+      "shows every value and where it comes from.\n"
+      "\n"
+      "`systemctl reload inferd` or SIGHUP reads the file again. Keys that say so below change at once; a change of any other key is reported "
+      "and waits for a restart. A file with a fault changes nothing: the running configuration stays, the log says why, and the metric "
+      "`inferd_config_last_reload_successful` is 0 until a reload succeeds.\n"
+      "\n"
+      "Sizes are bytes or take the unit KiB, MiB, GiB or TiB. Durations take the unit ms, s, m, h or d.\n"
+      "\n"
+      "| key | type | default | help |\n"
+      "|---|---|---|---|\n";
+  for (const Key& key : Keys()) {
+    text += "| `" + std::string(key.name) + "` | " + Cell(TypeText(key)) + " | `" + Cell(key.fallback) + "` | " + Cell(key.help);
+    if (key.reloadable) text += " A reload applies a change.";
+    text += " |\n";
+  }
+  text +=
+      "\n"
+      "## Example\n"
+      "\n"
+      "```yaml\n"
+      "api:\n"
+      "  listen: [\"127.0.0.1:8080\"]\n"
+      "models:\n"
+      "  - name: demo\n"
+      "    path: models/demo/inferd-demo.gguf\n"
+      "    context: 2048\n"
+      "queue:\n"
+      "  capacity: 256\n"
+      "  deadline: 60s\n"
+      "```\n";
+  return text;
+}
+
+std::vector<Change> Diff(const Config& before, const Config& after) {
+  std::vector<Change> changes;
+  for (const ListKey& list : ListKeys()) {
+    const std::size_t from = list.size(before, {});
+    const std::size_t to = list.size(after, {});
+    if (from != to) changes.push_back({std::string(list.name), std::to_string(from) + " entries", std::to_string(to) + " entries", false});
+  }
+  for (const Key& key : Keys()) {
+    std::size_t common = 1;
+    for (const ListKey& list : ListKeys()) {
+      if (key.name.starts_with(std::string(list.name) + "[]")) common = std::min(list.size(before, {}), list.size(after, {}));
+    }
+    for (std::size_t i = 0; i < common; ++i) {
+      const std::size_t indices[] = {i};
+      std::string from = Format(key, SlotOf(key, before, indices));
+      std::string to = Format(key, SlotOf(key, after, indices));
+      if (from != to) changes.push_back({FullName(key.name, i), std::move(from), std::move(to), key.reloadable});
+    }
+  }
+  return changes;
+}
+
+void CopyReloadable(Config& to, const Config& from) {
+  for (const Key& key : Keys()) {
+    if (!key.reloadable) continue;
+    std::visit([&](auto* target) { *target = *std::get<decltype(target)>(SlotOf(key, from, {})); }, key.slot(to, {}));
+  }
+}
+
+}  // namespace inferd::config

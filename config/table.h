@@ -1,0 +1,65 @@
+// The one table of configuration keys. A new key is a field in config.h and a row in table.cc: parsing, checking, printing,
+// documentation and reload follow from the row.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "config/config.h"
+
+namespace inferd::config {
+
+enum class Kind : std::uint8_t { kBool, kInteger, kSize, kDuration, kString, kPath, kAddress, kChoice, kAddressList, kChoiceList };
+
+// Where a key's value lives in a Config. `indices` holds one index for each [] in the key's name.
+using Indices = std::span<const std::size_t>;
+using Slot = std::variant<bool*, int*, Bytes*, Duration*, std::string*, std::optional<int>*, std::optional<Bytes>*,
+                          std::optional<std::string>*, std::vector<std::string>*>;
+
+struct Key {
+  std::string_view name;  // "api.max_body", "models[].path"
+  Kind kind = Kind::kString;
+  std::string_view fallback = "";  // the default, as a file would write it; kRequired where there cannot be one
+  std::int64_t min = 0;            // integers; bytes for sizes; nanoseconds for durations
+  std::int64_t max = 0;
+  std::span<const std::string_view> choices = {};
+  std::string_view unset = "";  // "auto" or "null": the word that an optional slot takes for having no value
+  bool reloadable = false;      // SIGHUP applies a change
+  Slot (*slot)(Config& config, Indices indices) = nullptr;
+  std::string_view help = "";  // plain sentences
+};
+
+inline constexpr std::string_view kRequired = "(required)";
+
+// A list of sections: "models".
+struct ListKey {
+  std::string_view name;
+  void (*resize)(Config& config, Indices outer, std::size_t size) = nullptr;
+  std::size_t (*size)(const Config& config, Indices outer) = nullptr;
+  std::string_view help = "";
+};
+
+std::span<const Key> Keys();
+std::span<const ListKey> ListKeys();
+
+// "integer from 1 to 64, or auto", for people.
+std::string TypeText(const Key& key);
+
+// Sets a scalar key from its text; on failure says what is wrong and what is allowed. `is_null`: the text is YAML's null.
+std::optional<std::string> SetScalar(const Key& key, const Slot& slot, std::string_view text, bool is_null);
+// Sets a list key from its items; `wrong` is the index of the item that the message is about.
+std::optional<std::string> SetList(const Key& key, const Slot& slot, std::span<const std::string> items, std::size_t& wrong);
+
+// The value as a YAML file would write it.
+std::string Format(const Key& key, const Slot& slot);
+
+// Sets every key below `prefix` ("", "models[]") to its default.
+void SetDefaults(Config& config, std::string_view prefix, Indices indices);
+
+}  // namespace inferd::config

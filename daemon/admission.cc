@@ -1,0 +1,93 @@
+#include "daemon/admission.h"
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+#include <numeric>
+
+namespace inferd::daemon {
+namespace {
+
+using engine::RefusalReason;
+
+// Nobody knows how long loading or another instance takes; a client that asks again this often costs nothing.
+constexpr Duration kRetryNotReady = std::chrono::seconds(5);
+constexpr Duration kLongestRetry = std::chrono::seconds(60);
+
+bool IsBearer(std::string_view header) {
+  constexpr std::string_view kScheme = "bearer ";
+  return header.size() > kScheme.size() && std::equal(kScheme.begin(), kScheme.end(), header.begin(), [](char expected, char c) {
+    return expected == std::tolower(static_cast<unsigned char>(c));
+  });
+}
+
+}  // namespace
+
+std::optional<Admission::Refused> Admission::Ask(Candidate& candidate) const {
+  for (const ShedPoint& point : points_) {
+    if (auto error = point.ask(candidate)) return Refused{point.name, std::move(*error)};
+  }
+  return std::nullopt;
+}
+
+ShedPoint DrainingPoint(const Lifecycle& lifecycle) {
+  return {"draining", [&lifecycle](Candidate& candidate) -> std::optional<ApiError> {
+            if (!candidate.generation || lifecycle.state() < State::kDraining) return std::nullopt;
+            return FromRefusal(RefusalReason::kDraining, "the server is shutting down and takes no new requests", kRetryNotReady);
+          }};
+}
+
+ShedPoint LoadingPoint(const Lifecycle& lifecycle) {
+  return {"loading", [&lifecycle](Candidate& candidate) -> std::optional<ApiError> {
+            if (!candidate.generation || lifecycle.state() >= State::kReady) return std::nullopt;
+            return FromRefusal(RefusalReason::kLoading, "the server is not ready yet: " + lifecycle.snapshot().reason, kRetryNotReady);
+          }};
+}
+
+ShedPoint AuthPoint(const Keys& keys) {
+  return {"auth", [&keys](Candidate& candidate) -> std::optional<ApiError> {
+            const std::shared_ptr<const KeyStore> store = *keys.Get();
+            if (store == nullptr) return std::nullopt;
+            const std::string_view header = candidate.head.Find("authorization");
+            if (header.empty()) {
+              return FromRefusal(RefusalReason::kUnauthorized, "an API key is needed: send the header Authorization: Bearer KEY", {});
+            }
+            if (!IsBearer(header)) return FromRefusal(RefusalReason::kUnauthorized, "the Authorization header is not of the form Bearer KEY", {});
+            std::string_view key = header.substr(7);
+            while (key.starts_with(' ')) key.remove_prefix(1);
+            candidate.holder = store->Find(key);
+            if (!candidate.holder) return FromRefusal(RefusalReason::kUnauthorized, "the API key is not known", {});
+            if (candidate.holder->role == Role::kMetrics) {
+              return FromRefusal(RefusalReason::kForbidden, "this API key may only read metrics", {});
+            }
+            return std::nullopt;
+          }};
+}
+
+ShedPoint QueuePoint(const ServedModels& models) {
+  return {"queue", [&models](Candidate& candidate) -> std::optional<ApiError> {
+            if (!candidate.generation) return std::nullopt;
+            Duration soonest = kLongestRetry;
+            for (std::size_t i = 0; i < models.size(); ++i) {
+              const ServedModel* model = models.at(i);
+              if (model == nullptr) continue;
+              const engine::EngineStatus status = model->engine->status();
+              const std::uint32_t queued = std::accumulate(status.queued.begin(), status.queued.end(), 0U);
+              if (queued < status.queue_capacity) return std::nullopt;
+              // Half of the queue is gone by then: those who come back find room, and do not come back all at once for one place.
+              if (status.drain_rate > 0) soonest = std::min(soonest, FromSeconds(queued / status.drain_rate / 2));
+            }
+            return FromRefusal(RefusalReason::kQueueFull, "the queue is full", soonest);
+          }};
+}
+
+Admission MakeAdmission(const Lifecycle& lifecycle, const Keys& keys, const ServedModels& models) {
+  Admission admission;
+  admission.Add(DrainingPoint(lifecycle));
+  admission.Add(LoadingPoint(lifecycle));
+  admission.Add(AuthPoint(keys));
+  admission.Add(QueuePoint(models));
+  return admission;
+}
+
+}  // namespace inferd::daemon

@@ -1,0 +1,109 @@
+// The endpoints that answer at once: models, tokens, health.
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "daemon/api/api.h"
+#include "daemon/api/params.h"
+
+namespace inferd::daemon {
+namespace {
+
+std::string ModelObject(const ServedModel& model) {
+  std::string text = R"({"id":)";
+  AppendJsonString(text, model.name);
+  text += R"(,"object":"model","created":)" + std::to_string(model.created) + R"(,"owned_by":"inferd","context_length":)" + std::to_string(model.context) +
+          R"(,"chat":)" + (model.chat ? "true" : "false") + "}";
+  return text;
+}
+
+HttpResponse Json(std::string body, int status = 200) {
+  HttpResponse response;
+  response.status = status;
+  response.body = std::move(body);
+  return response;
+}
+
+}  // namespace
+
+ApiResult<const ServedModel*> Call::FindModel(const std::string& name, bool required) {
+  if (name.empty() && !required && parts_.models.size() == 1) {
+    if (const ServedModel* only = parts_.models.at(0)) return only;
+  }
+  const auto index = parts_.models.IndexOf(name);
+  const ServedModel* model = index ? parts_.models.at(*index) : nullptr;
+  if (model != nullptr) return model;
+  if (index || (name.empty() && !required && parts_.models.size() == 1)) {
+    return tl::unexpected<ApiError>(
+        FromRefusal(engine::RefusalReason::kLoading, "the model \"" + parts_.models.names()[index.value_or(0)] + "\" is being loaded", std::chrono::seconds(5)));
+  }
+  std::string known;
+  for (const std::string& other : parts_.models.names()) known += (known.empty() ? "" : ", ") + other;
+  const std::string what = name.empty() ? "the field model is needed, because there are several models" : "the model \"" + name.substr(0, 100) + "\" does not exist";
+  return tl::unexpected<ApiError>(ApiError{.status = 404, .message = what + "; known models: " + known, .param = "model", .code = "model_not_found"});
+}
+
+HttpResponse Call::Models() {
+  std::string body = R"({"object":"list","data":[)";
+  bool first = true;
+  for (std::size_t i = 0; i < parts_.models.size(); ++i) {
+    const ServedModel* model = parts_.models.at(i);
+    if (model == nullptr) continue;
+    if (!first) body += ',';
+    first = false;
+    body += ModelObject(*model);
+  }
+  return Finish(Json(body + "]}"));
+}
+
+HttpResponse Call::OneModel() {
+  const auto model = FindModel(model_id_, true);
+  if (!model) return Answer(model.error());
+  return Finish(Json(ModelObject(**model)));
+}
+
+HttpResponse Call::Tokenize(const std::string& body) {
+  const auto parsed = ParseTokenizeBody(body);
+  if (!parsed) return Answer(parsed.error());
+  const auto model = FindModel(parsed->model, false);
+  if (!model) return Answer(model.error());
+  const auto tokens = (*model)->tokenizer->Encode(parsed->text, {.add_special = parsed->add_special, .parse_special = parsed->parse_special});
+  std::string text = R"({"tokens":[)";
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    if (i > 0) text += ',';
+    text += std::to_string(tokens[i]);
+  }
+  return Finish(Json(text + R"(],"count":)" + std::to_string(tokens.size()) + "}"));
+}
+
+HttpResponse Call::Detokenize(const std::string& body) {
+  const auto parsed = ParseDetokenizeBody(body);
+  if (!parsed) return Answer(parsed.error());
+  const auto model = FindModel(parsed->model, false);
+  if (!model) return Answer(model.error());
+  const auto tokens = BindTokens("tokens", parsed->tokens, (*model)->tokenizer->vocab_size());
+  if (!tokens) return Answer(tokens.error());
+  // The field is named after either of the names that /tokenize takes.
+  const std::string decoded = (*model)->tokenizer->Decode(*tokens, parsed->show_special);
+  std::string text = R"({"text":)";
+  AppendJsonString(text, decoded);
+  text += R"(,"content":)";
+  AppendJsonString(text, decoded);
+  return Finish(Json(text + "}"));
+}
+
+HttpResponse Call::Health(bool readiness_only) {
+  const Lifecycle::Snapshot now = parts_.lifecycle.snapshot();
+  const bool ready = now.state == State::kReady;
+  std::string_view verdict = "ok";
+  if (now.state < State::kReady) verdict = "loading";
+  if (now.state > State::kReady) verdict = "draining";
+  std::string body = R"({"status":")" + std::string(readiness_only ? (ready ? "ready" : "not ready") : verdict) + R"(","reasons":[)";
+  if (!ready) AppendJsonString(body, now.reason);
+  HttpResponse response = Json(body + "]}", ready ? 200 : 503);
+  if (!ready) response.Set("Retry-After", "5");
+  response.Set("Cache-Control", "no-store");
+  return Finish(std::move(response));
+}
+
+}  // namespace inferd::daemon

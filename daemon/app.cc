@@ -1,0 +1,395 @@
+#include "daemon/app.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "config/value.h"
+#include "daemon/access_log.h"
+#include "daemon/admission.h"
+#include "daemon/log.h"
+#include "daemon/model_loader.h"
+#include "daemon/reload.h"
+#include "daemon/version.h"
+
+namespace inferd::daemon {
+namespace {
+
+constexpr std::size_t kRequestRing = 8192;
+constexpr std::size_t kStepRing = 16384;
+// What a cut request gets to tell its client so.
+constexpr Duration kCutGrace = std::chrono::seconds(2);
+
+std::vector<std::string> NamesOf(const config::Config& config) {
+  std::vector<std::string> names;
+  for (const config::Model& model : config.models) names.push_back(model.name);
+  return names;
+}
+
+HttpOptions HttpOptionsOf(const config::Config& config) {
+  HttpOptions options{.listen = {},
+                      .threads = config.api.threads,
+                      .workers = 1,
+                      .max_connections = config.api.max_connections,
+                      .max_body = static_cast<std::size_t>(config.api.max_body),
+                      .max_header = static_cast<std::size_t>(config.api.max_header),
+                      .header_timeout = config.api.header_timeout,
+                      .idle_timeout = config.api.idle_timeout,
+                      .write_timeout = config.api.write_timeout};
+  for (const std::string& listen : config.api.listen) {
+    if (auto address = config::ParseListenAddress(listen)) options.listen.push_back(std::move(*address));
+  }
+  return options;
+}
+
+// A file descriptor that another thread makes readable once.
+class Bell {
+ public:
+  Bell() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+  Bell(const Bell&) = delete;
+  Bell& operator=(const Bell&) = delete;
+  ~Bell() { ::close(fd_); }
+  int fd() const { return fd_; }
+  void Ring() const {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t n = ::write(fd_, &one, sizeof(one));
+  }
+  void Silence() const {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const ssize_t n = ::read(fd_, &count, sizeof(count));
+  }
+
+ private:
+  const int fd_;
+};
+
+class Signals {
+ public:
+  Signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
+    fd_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  }
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+  ~Signals() { ::close(fd_); }
+  int fd() const { return fd_; }
+  // 0 when none waits.
+  int Take() const {
+    signalfd_siginfo info{};
+    return ::read(fd_, &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info)) ? static_cast<int>(info.ssi_signo) : 0;
+  }
+
+ private:
+  int fd_ = -1;
+};
+
+}  // namespace
+
+struct App::Impl {
+  Impl(config::Config c, AppOptions o)
+      : start_config(std::move(c)),
+        running(start_config),
+        options(std::move(o)),
+        requests(kRequestRing),
+        steps(kStepRing),
+        ledger(NamesOf(start_config), requests),
+        lifecycle(clock),
+        models(NamesOf(start_config)),
+        keys(nullptr),
+        settings(SettingsOf(start_config)),
+        admission(MakeAdmission(lifecycle, keys, models)),
+        api({.clock = clock,
+             .ledger = ledger,
+             .lifecycle = lifecycle,
+             .admission = admission,
+             .models = models,
+             .settings = settings,
+             .counters = routes,
+             .on_end = [this](const CallEnd& end) { LogCall(end); }}),
+        http(api, clock, HttpOptionsOf(start_config)),
+        access(start_config.logs.access),
+        views{.clock = clock,
+              .config = start_config,
+              .running_config = [this] { return Running(); },
+              .ledger = ledger,
+              .models = models,
+              .lifecycle = lifecycle,
+              .api_connections = http.counters(),
+              .api_routes = routes,
+              .reload = reload,
+              .drain = drain,
+              .keys = keys,
+              .requests = requests,
+              .steps = steps} {
+    lifecycle.OnChange([](const Lifecycle::Snapshot& now) {
+      Log(Level::kInfo, std::string(StateName(now.state)) + (now.reason.empty() ? "" : ": " + now.reason));
+    });
+    reload.last_success_ns = clock.WallNow().time_since_epoch().count();
+  }
+
+  int Run();
+  Result<> Open();
+  Result<> WritePorts() const;
+  void LoadModels();
+  int Serve();
+  void Reload();
+  void Drain();
+  void Cut(std::string_view why);
+  void LogCall(const CallEnd& end) const;
+  config::Config Running() const {
+    const std::lock_guard lock(running_mutex);
+    return running;
+  }
+  std::size_t Inside() const;
+  bool Settled() const { return Inside() == 0 && http.counters().working.load() == 0; }
+
+  // In the order in which things depend on each other.
+  const config::Config start_config;
+  mutable std::mutex running_mutex;
+  config::Config running;
+  const AppOptions options;
+  const SystemClock clock{};
+  Ring<engine::RequestRecord> requests;
+  Ring<engine::StepRecord> steps;
+  engine::Ledger ledger;
+  Lifecycle lifecycle;
+  ServedModels models;
+  Keys keys;
+  SharedValue<ApiSettings> settings;
+  Admission admission;
+  RouteCounters routes;
+  Api api;
+  std::vector<LoadedModel> loaded;  // written by the loader thread, read after it has ended
+  HttpServer http;
+  std::atomic<bool> access;
+  ReloadOutcome reload;
+  DrainState drain;
+  Views views;
+  std::unique_ptr<ObservabilityPlane> observability;
+  std::uint16_t observability_port = 0;
+
+  Signals signals;
+  Bell loader_bell;  // the loader has failed
+  std::atomic<bool> stop_loading{false};
+  std::optional<Status> load_error;  // read after the bell
+  std::thread loader;
+};
+
+void App::Impl::LogCall(const CallEnd& end) const {
+  try {
+    const Level level = end.record != nullptr && access ? Level::kInfo : Level::kDebug;
+    const Level loud = end.status == 500 ? Level::kError : level;
+    if (LogEnabled(loud)) Log(loud, AccessLine(end, ledger));
+  } catch (const std::exception&) {
+    // No memory for a log line: the request itself went well.
+  }
+}
+
+std::size_t App::Impl::Inside() const {
+  std::size_t inside = 0;
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    if (const ServedModel* model = models.at(i)) inside += model->engine->inside();
+  }
+  return inside;
+}
+
+Result<> App::Impl::Open() {
+  INFERD_ASSIGN_OR_RETURN(auto store, LoadKeys(start_config));
+  keys.Set(std::move(store));
+  INFERD_RETURN_IF_ERROR(http.Listen());
+  if (observability) {
+    INFERD_ASSIGN_OR_RETURN(observability_port, observability->Start(start_config.observability.listen));
+  }
+  return WritePorts();
+}
+
+Result<> App::Impl::WritePorts() const {
+  const auto ports = http.ports();
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    const auto address = config::ParseListenAddress(start_config.api.listen[i]);
+    const std::string host = address->host.find(':') == std::string::npos ? address->host : "[" + address->host + "]";
+    Log(Level::kInfo, "API on http://" + host + ":" + std::to_string(ports[i]) + (keys.Get()->get() == nullptr ? ", open to everybody on this machine" : ""));
+  }
+  if (options.ports_file.empty()) return {};
+  // Written aside and renamed: whoever waits for the file never reads half of it.
+  const std::string aside = options.ports_file + ".new";
+  std::ofstream file(aside, std::ios::trunc);
+  file << "{\"api\":" << ports.at(0) << ",\"observability\":" << observability_port << "}\n";
+  file.close();
+  if (!file || ::rename(aside.c_str(), options.ports_file.c_str()) != 0) {
+    return Error(Code::kIo, options.ports_file + ": cannot be written: " + std::strerror(errno));
+  }
+  return {};
+}
+
+void App::Impl::LoadModels() {
+  ::prctl(PR_SET_NAME, "loader");
+  const auto fail = [this](Status status) {
+    load_error = std::move(status);
+    loader_bell.Ring();
+  };
+  try {
+    loaded.reserve(start_config.models.size());
+    for (std::size_t i = 0; i < start_config.models.size() && !stop_loading; ++i) {
+      const config::Model& wanted = start_config.models[i];
+      lifecycle.MoveTo(State::kLoading, "loading the model " + wanted.name);
+      auto model = LoadModel(wanted, start_config.queue, static_cast<std::uint16_t>(i), clock, ledger, steps);
+      if (!model) return fail(std::move(model).error());
+      model->engine->Start();
+      const ModelFacts& facts = model->served.facts;
+      Log(Level::kInfo, "model " + wanted.name + ": " + facts.architecture + " " + facts.quantization + ", " + std::to_string(facts.parameters) +
+                            " parameters, context " + std::to_string(model->served.context) + ", KV cache " +
+                            config::FormatSize(model->engine->options().kv_cache_bytes) + ", " + std::to_string(model->engine->options().threads) +
+                            " threads, kernels " + facts.kernels + (model->served.chat ? "" : ", no chat: " + model->served.why_no_chat));
+      models.Publish(model->served);
+      loaded.push_back(std::move(*model));
+    }
+    for (std::size_t i = 0; i < loaded.size() && !stop_loading; ++i) {
+      lifecycle.MoveTo(State::kWarming, "warming up the model " + loaded[i].served.name);
+      if (auto warm = WarmUp(*loaded[i].engine, start_config.models[i].warmup, clock, stop_loading); !warm) return fail(std::move(warm).error());
+    }
+    if (!stop_loading) lifecycle.MoveTo(State::kReady, "");
+  } catch (const std::exception& e) {
+    fail({Code::kInternal, std::string("loading failed: ") + e.what()});
+  }
+}
+
+void App::Impl::Reload() {
+  Log(Level::kInfo, "reloading the configuration");
+  auto plan = PlanReload(options.sources, Running());
+  if (!plan) {
+    reload.last_successful = false;
+    std::string_view faults = plan.error().message;
+    while (!faults.empty()) {
+      const std::size_t end = faults.find('\n');
+      Log(Level::kError, "reload refused, the running configuration stays: " + std::string(faults.substr(0, end)));
+      faults.remove_prefix(end == std::string_view::npos ? faults.size() : end + 1);
+    }
+    return;
+  }
+  keys.Set(plan->keys);
+  settings.Set(SettingsOf(plan->config));
+  access = plan->config.logs.access;
+  for (const config::Change& change : plan->applied) Log(Level::kInfo, "reload: " + change.key + " is now " + change.to + ", was " + change.from);
+  for (const config::Change& change : plan->waiting) {
+    Log(Level::kWarn, "reload: " + change.key + " stays " + change.from + " until a restart; the file says " + change.to);
+  }
+  SetLogLevel(plan->config.logs.level);
+  {
+    const std::lock_guard lock(running_mutex);
+    running = std::move(plan->config);
+  }
+  reload.last_successful = true;
+  reload.last_success_ns = clock.WallNow().time_since_epoch().count();
+  Log(Level::kInfo, "reloaded the configuration");
+}
+
+void App::Impl::Cut(std::string_view why) {
+  std::size_t cut = 0;
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    if (const ServedModel* model = models.at(i)) cut += model->engine->CutAll();
+  }
+  drain.cut += cut;
+  if (cut > 0) Log(Level::kWarn, std::string(why) + ": cut " + std::to_string(cut) + " requests");
+}
+
+// Refuses what comes, lets what is inside finish, within a deadline; a second signal ends the waiting.
+void App::Impl::Drain() {
+  const Duration timeout = Running().lifecycle.drain_timeout;
+  const MonotonicTime begin = clock.Now();
+  stop_loading = true;
+  lifecycle.MoveTo(State::kDraining, "draining, at most " + config::FormatDuration(timeout));
+  http.StartDrain();
+  const std::size_t inside = Inside();
+  const std::uint64_t cut_before = drain.cut;
+  const auto wait = [this](MonotonicTime until) {
+    while (!Settled() && clock.Now() < until) {
+      pollfd fd{.fd = signals.fd(), .events = POLLIN, .revents = 0};
+      ::poll(&fd, 1, 10);
+      const int number = signals.Take();
+      if (number == SIGTERM || number == SIGINT) return false;
+    }
+    return true;
+  };
+  const bool patient = wait(begin + timeout);
+  if (!Settled()) {
+    Cut(patient ? "the drain deadline has passed" : "a second signal came");
+    if (patient) wait(clock.Now() + kCutGrace);
+  }
+  const std::uint64_t cut = drain.cut - cut_before;
+  Log(Level::kInfo, "drained in " + config::FormatDuration(std::chrono::duration_cast<std::chrono::milliseconds>(clock.Now() - begin)) + ": " +
+                        std::to_string(inside - std::min<std::size_t>(inside, cut)) + " requests finished, " + std::to_string(cut) + " cut");
+}
+
+int App::Impl::Serve() {
+  for (;;) {
+    std::array<pollfd, 2> fds{{{.fd = signals.fd(), .events = POLLIN, .revents = 0}, {.fd = loader_bell.fd(), .events = POLLIN, .revents = 0}}};
+    if (::poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR) {
+      Log(Level::kCritical, std::string("poll: ") + std::strerror(errno));
+      return kExitFailure;
+    }
+    if (fds[1].revents != 0) {
+      loader_bell.Silence();
+      Log(Level::kCritical, "a model cannot be served: " + load_error->message);
+      return kExitFailure;
+    }
+    const int number = signals.Take();
+    if (number == SIGHUP) Reload();
+    if (number == SIGTERM || number == SIGINT) {
+      Log(Level::kInfo, std::string(number == SIGTERM ? "SIGTERM" : "SIGINT") + ": draining, then stopping; the same signal again stops at once");
+      Drain();
+      return kExitOk;
+    }
+  }
+}
+
+int App::Impl::Run() {
+  Log(Level::kInfo, "inferd " + std::string(Version()) + " (" + std::string(Revision()) + ")");
+  if (const auto open = Open(); !open) {
+    Log(Level::kCritical, open.error().message);
+    if (observability) observability->Stop();
+    return kExitFailure;
+  }
+  http.Start();
+  loader = std::thread([this] { LoadModels(); });
+  const int code = Serve();
+
+  stop_loading = true;
+  // A warm-up pass that runs is ended too; the engines stay until every call has let go of them.
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    if (const ServedModel* model = models.at(i)) model->engine->CutAll();
+  }
+  loader.join();
+  for (LoadedModel& model : loaded) model.engine->Stop();
+  http.Stop();
+  lifecycle.MoveTo(State::kStopped, code == kExitOk ? "" : "after a failure");
+  if (observability) observability->Stop();
+  return code;
+}
+
+App::App(config::Config config, AppOptions options, const ObservabilityFactory& observability)
+    : impl_(std::make_unique<Impl>(std::move(config), std::move(options))) {
+  if (observability) impl_->observability = observability(impl_->views);
+}
+
+App::~App() = default;
+
+int App::Run() { return impl_->Run(); }
+
+}  // namespace inferd::daemon

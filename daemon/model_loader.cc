@@ -1,0 +1,143 @@
+#include "daemon/model_loader.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+#include <openssl/evp.h>
+
+#include "runtime/model/chat_template.h"
+#include "runtime/model/model.h"
+
+namespace inferd::daemon {
+namespace {
+
+Status WithPath(const std::string& path, Status status) {
+  if (status.message.find(path) == std::string::npos) status.message = path + ": " + status.message;
+  return status;
+}
+
+// SHA-256 in hex. Reads the whole file, which brings it into the page cache: the first step would have to do that otherwise.
+std::string Sha256(std::span<const std::byte> bytes) {
+  std::array<unsigned char, 32> digest{};
+  EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string hex;
+  for (const unsigned char byte : digest) {
+    hex += kDigits[byte >> 4U];
+    hex += kDigits[byte & 0xFU];
+  }
+  return hex;
+}
+
+}  // namespace
+
+Result<LoadedModel> LoadModel(const config::Model& wanted, const config::Queue& queue, std::uint16_t index, const Clock& clock,
+                              engine::Ledger& ledger, Ring<engine::StepRecord>& steps) {
+  const auto failed = [&](Status status) { return tl::unexpected<Status>(WithPath(wanted.path, std::move(status))); };
+  const MonotonicTime begin = clock.Now();
+  auto model = model::Model::Load(wanted.path, {.threads = wanted.threads.value_or(0), .kernels = {}});
+  if (!model) return failed(std::move(model).error());
+  auto tokenizer = model::Tokenizer::FromGguf((*model)->file());
+  if (!tokenizer) return failed(std::move(tokenizer).error());
+
+  LoadedModel loaded;
+  ServedModel& served = loaded.served;
+  served.index = index;
+  served.name = wanted.name;
+  served.created = std::chrono::duration_cast<std::chrono::seconds>(clock.WallNow().time_since_epoch()).count();
+  served.facts = {.path = wanted.path,
+                  .architecture = std::string(model::ArchitectureName((*model)->config().architecture)),
+                  .quantization = std::string((*model)->quantization()),
+                  .kernels = std::string((*model)->kernels()),
+                  .parameters = (*model)->parameters(),
+                  .weight_bytes = (*model)->weight_bytes(),
+                  .file_bytes = (*model)->file().size(),
+                  .sha256 = Sha256((*model)->file().mapping().bytes())};
+
+  served.why_no_chat = "models[" + std::to_string(index) + "].chat is off";
+  if (wanted.chat != "off") {
+    auto chat = model::ChatTemplate::FromGguf((*model)->file());
+    if (chat) {
+      const auto shared = std::make_shared<const model::ChatTemplate>(std::move(*chat));
+      served.chat = ChatSupport{.render = [shared](std::span<const model::ChatMessage> messages) { return shared->Render(messages); },
+                                .reasons = shared->reasons(),
+                                .opens_think = shared->opens_think()};
+    } else if (wanted.chat == "on") {
+      return failed(std::move(chat).error());
+    } else {
+      served.why_no_chat = chat.error().message;
+    }
+  }
+
+  const engine::EngineOptions options{.model_index = index,
+                                      .context = wanted.context.value_or(0),
+                                      .max_running = wanted.max_running,
+                                      .max_batch_tokens = wanted.max_batch_tokens,
+                                      .queue_capacity = queue.capacity,
+                                      .kv_cache_bytes = static_cast<std::size_t>(wanted.kv_cache.value_or(0)),
+                                      .kv_type = wanted.kv_type == "f32" ? model::KvType::kF32 : model::KvType::kF16,
+                                      .prefix_cache = wanted.prefix_cache,
+                                      .threads = wanted.threads.value_or(0),
+                                      .priority_aging = queue.aging};
+  loaded.tokenizer = std::move(*tokenizer);
+  auto engine = engine::Engine::Create(std::move(*model), *loaded.tokenizer, options, clock, ledger, steps);
+  if (!engine) return failed(std::move(engine).error());
+  loaded.engine = std::move(*engine);
+  served.tokenizer = loaded.tokenizer.get();
+  served.engine = loaded.engine.get();
+  served.context = loaded.engine->options().context;
+  served.facts.load_time = clock.Now() - begin;
+  return loaded;
+}
+
+Result<> WarmUp(engine::Engine& engine, int passes, const Clock& clock, const std::atomic<bool>& stop) {
+  // A lone token takes the road of decoding, longer prompts that of prefill.
+  constexpr std::array<int, 5> kLengths{1, 64, 1, 16, 256};
+  for (int pass = 0; pass < passes && !stop; ++pass) {
+    const int length = std::min({kLengths[static_cast<std::size_t>(pass) % kLengths.size()], engine.options().max_batch_tokens, engine.options().context - 1});
+    engine::GenerateParams params;
+    params.prompts.emplace_back();
+    // Different prompts: the prefix cache must not answer for the model.
+    for (int i = 0; i < std::max(length, 1); ++i) params.prompts[0].push_back((pass * 31 + i) % engine.config().vocab);
+    params.max_tokens = 1;
+    params.ignore_eos = true;
+    auto request = std::make_shared<engine::Request>(std::move(params), engine::Priority::kInteractive);
+    request->counted = false;
+    request->record.model = engine.options().model_index;
+    request->record.received = clock.Now();
+
+    std::mutex mutex;
+    std::condition_variable ready;
+    bool signalled = false;
+    request->output.OnReady([&] {
+      const std::lock_guard lock(mutex);
+      signalled = true;
+      ready.notify_one();
+    });
+    if (const auto accepted = engine.Submit(request); !accepted) {
+      request->output.OnReady({});
+      if (stop) return {};
+      return Error(Code::kInternal, "warm-up was refused: " + accepted.error().message);
+    }
+    bool failed = false;
+    for (bool ended = false; !ended;) {
+      {
+        std::unique_lock lock(mutex);
+        ready.wait(lock, [&] { return signalled; });
+        signalled = false;
+      }
+      auto batch = request->output.Drain();
+      for (const engine::OutputEvent& event : batch.events) failed = failed || event.finished == engine::FinishReason::kFailed;
+      ended = batch.ended;
+    }
+    request->output.OnReady({});
+    if (failed) return Error(Code::kInternal, "the model failed while it was warmed up");
+  }
+  return {};
+}
+
+}  // namespace inferd::daemon

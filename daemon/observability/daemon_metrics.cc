@@ -1,0 +1,51 @@
+#include "daemon/observability/daemon_metrics.h"
+
+#include <string>
+
+#include "daemon/version.h"
+#include "metrics/family.h"
+
+namespace inferd::daemon {
+
+using metrics::FamilyBuilder;
+using metrics::Metric;
+
+std::vector<prometheus::MetricFamily> DaemonMetrics::Collect() const {
+  FamilyBuilder build(Metric::kBuildInfo);
+  build.Add({Version(), Revision(), Compiler()}, 1);
+
+  FamilyBuilder dropped(Metric::kRecordsDropped);
+  dropped.Add({"requests"}, static_cast<double>(views_.requests.dropped()));
+  dropped.Add({"steps"}, static_cast<double>(views_.steps.dropped()));
+
+  FamilyBuilder connections(Metric::kHttpConnections);
+  connections.Add({"api"}, static_cast<double>(views_.api_connections.open.load()));
+  connections.Add({"observability"}, static_cast<double>(server_.connections()));
+
+  FamilyBuilder requests(Metric::kHttpRequests);
+  for (std::size_t r = 0; r < kRoutes; ++r) {
+    const auto route = static_cast<Route>(r);
+    for (const int code : RouteCounters::kCodes) {
+      const std::uint64_t n = views_.api_routes.Read(route, code);
+      // Every route with its success and its commonest failure from the start; the rest once it happens, or there would be 150 zeros.
+      if (n > 0 || code == 200 || code == 500) requests.Add({"api", RouteName(route), std::to_string(code)}, static_cast<double>(n));
+    }
+  }
+  for (const auto& [answer, n] : server_.answers()) {
+    requests.Add({"observability", answer.first, std::to_string(answer.second)}, static_cast<double>(n));
+  }
+
+  FamilyBuilder successful(Metric::kConfigLastReloadSuccessful);
+  successful.Add({}, views_.reload.last_successful ? 1 : 0);
+  FamilyBuilder timestamp(Metric::kConfigLastReloadTimestamp);
+  timestamp.Add({}, ToSeconds(Duration(views_.reload.last_timestamp_ns)));
+
+  FamilyBuilder cut(Metric::kDrainCut);
+  cut.Add({}, static_cast<double>(views_.drain.cut));
+
+  std::vector<prometheus::MetricFamily> families;
+  for (FamilyBuilder* builder : {&build, &dropped, &connections, &requests, &successful, &timestamp, &cut}) families.push_back(builder->Take());
+  return families;
+}
+
+}  // namespace inferd::daemon

@@ -1,0 +1,171 @@
+#include "daemon/observability/handlers.h"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "metrics/exposition.h"
+
+namespace inferd::daemon {
+namespace {
+
+using metrics::Health;
+using metrics::ModelNow;
+using metrics::Verdict;
+
+constexpr std::array<std::string_view, 5> kPaths{"/metrics", "/livez", "/readyz", "/healthz", "/load"};
+
+HttpResponse Plain(int status, std::string text) {
+  HttpResponse response;
+  response.status = status;
+  response.content_type = "text/plain; charset=utf-8";
+  response.body = std::move(text) + "\n";
+  return response;
+}
+
+// A JSON string (RFC 8259): reasons hold plain sentences and model names.
+std::string Quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+int HexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+std::string PercentDecode(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && HexDigit(text[i + 1]) >= 0 && HexDigit(text[i + 2]) >= 0) {
+      out += static_cast<char>(HexDigit(text[i + 1]) * 16 + HexDigit(text[i + 2]));
+      i += 2;
+    } else {
+      out += text[i] == '+' ? ' ' : text[i];
+    }
+  }
+  return out;
+}
+
+// The values of name[]=, as Prometheus's own exporters take them.
+std::vector<std::string> WantedNames(std::string_view query) {
+  std::vector<std::string> names;
+  while (!query.empty()) {
+    const auto end = query.find('&');
+    const std::string_view pair = query.substr(0, end);
+    query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
+    const auto equals = pair.find('=');
+    if (equals != std::string_view::npos && PercentDecode(pair.substr(0, equals)) == "name[]") names.push_back(PercentDecode(pair.substr(equals + 1)));
+  }
+  return names;
+}
+
+double Age(MonotonicTime since, MonotonicTime now) { return since == MonotonicTime{} || since > now ? 0 : ToSeconds(now - since); }
+
+}  // namespace
+
+std::string_view ObservabilityHandlers::RouteOf(std::string_view path) {
+  const auto known = std::find(kPaths.begin(), kPaths.end(), path);
+  return known == kPaths.end() ? "other" : *known;
+}
+
+HttpResponse ObservabilityHandlers::Handle(const RequestHead& head) {
+  if (RouteOf(head.path) == "other") {
+    std::string list;
+    for (const std::string_view path : kPaths) list += fmt::format("{}{}", list.empty() ? "" : ", ", path);
+    return Plain(404, "no such path here; there are " + list);
+  }
+  if (head.method != "GET" && head.method != "HEAD") {
+    HttpResponse response = Plain(405, "only GET and HEAD are answered here");
+    response.Set("Allow", "GET, HEAD");
+    return response;
+  }
+  if (head.path == "/metrics") return Metrics(head);
+  if (head.path == "/livez") return Livez();
+  if (head.path == "/readyz") return Readyz();
+  if (head.path == "/healthz") return Healthz();
+  return Load();
+}
+
+HttpResponse ObservabilityHandlers::Metrics(const RequestHead& head) {
+  const metrics::Format format = metrics::ChooseFormat(head.Find("accept"));
+  HttpResponse response;
+  response.content_type = metrics::ContentType(format);
+  response.body = scraper_.Scrape(format, WantedNames(head.query));
+  return response;
+}
+
+HttpResponse ObservabilityHandlers::Livez() const { return Plain(200, "ok"); }
+
+HttpResponse ObservabilityHandlers::Readyz() const {
+  const Lifecycle::Snapshot now = lifecycle_.snapshot();
+  if (now.state == State::kReady) return Plain(200, "ok");
+  return Plain(503, fmt::format("{}: {}", StateName(now.state), now.reason));
+}
+
+Health ObservabilityHandlers::Judge() const {
+  const Lifecycle::Snapshot life = lifecycle_.snapshot();
+  if (life.state == State::kDraining || life.state == State::kStopped) return {Verdict::kDraining, {life.reason}};
+  Health worst{Verdict::kOk, {}};
+  for (std::uint16_t m = 0; m < models_; ++m) {
+    std::optional<ModelNow> look = look_(m);
+    if (!look) continue;
+    // Among engines the verdicts rise from ok to stalled.
+    worst.verdict = std::max(worst.verdict, look->health.verdict);
+    worst.reasons.insert(worst.reasons.end(), look->health.reasons.begin(), look->health.reasons.end());
+  }
+  if (life.state != State::kReady) return {Verdict::kLoading, {life.reason}};
+  return worst;
+}
+
+HttpResponse ObservabilityHandlers::Healthz() const {
+  const Health health = Judge();
+  HttpResponse response;
+  response.status = IsHealthy(health.verdict) ? 200 : 503;
+  std::string reasons;
+  for (const std::string& reason : health.reasons) reasons += (reasons.empty() ? "" : ", ") + Quoted(reason);
+  response.body = fmt::format("{{\"status\": \"{}\", \"reasons\": [{}]}}\n", VerdictName(health.verdict), reasons);
+  return response;
+}
+
+HttpResponse ObservabilityHandlers::Load() const {
+  const MonotonicTime now = clock_.Now();
+  std::uint64_t queued = 0, running = 0, blocks = 0, used = 0;
+  double oldest = 0, age = 0;
+  for (std::uint16_t m = 0; m < models_; ++m) {
+    const std::optional<ModelNow> look = look_(m);
+    if (!look) continue;
+    const engine::EngineStatus& status = look->status;
+    queued += std::accumulate(status.queued.begin(), status.queued.end(), std::uint64_t{0});
+    running += status.running;
+    blocks += status.kv_blocks;
+    used += status.kv_blocks_used;
+    oldest = std::max(oldest, Age(status.oldest_queued, now));
+    // The engine publishes with every step: while it works, its last sign of life is how fresh these numbers are; while it is idle they are exact.
+    if (status.running > 0) age = std::max(age, Age(status.last_progress, now));
+  }
+  HttpResponse response;
+  response.body = fmt::format(
+      "{{\"ready\": {}, \"queued\": {}, \"running\": {}, \"kv_usage\": {:.4f}, \"oldest_queued_seconds\": {:.3f}, \"age_seconds\": {:.3f}}}\n",
+      lifecycle_.ready(), queued, running, blocks == 0 ? 0.0 : static_cast<double>(used) / static_cast<double>(blocks), oldest, age);
+  return response;
+}
+
+}  // namespace inferd::daemon

@@ -1,0 +1,49 @@
+// What the observability plane answers. Plain functions of copies: nothing here waits for an engine, so the answers come also while the API is
+// saturated or a model hangs. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "daemon/api/http.h"
+#include "daemon/lifecycle.h"
+#include "metrics/engine_metrics.h"
+#include "metrics/health.h"
+#include "metrics/registry.h"
+#include "runtime/base/clock.h"
+
+namespace inferd::daemon {
+
+class ObservabilityHandlers {
+ public:
+  using Look = metrics::EngineMetrics::Look;
+
+  // `models`: how many models are configured; `look` gives each of them as it is now. All must outlive the handlers.
+  ObservabilityHandlers(const Clock& clock, const Lifecycle& lifecycle, metrics::Scraper& scraper, std::uint16_t models, Look look)
+      : clock_(clock), lifecycle_(lifecycle), scraper_(scraper), models_(models), look_(std::move(look)) {}
+
+  // Any method, any path: 404 lists the paths there are, 405 the methods.
+  HttpResponse Handle(const RequestHead& head);
+
+  // The daemon's verdict: its life cycle first, then the worst of its engines.
+  metrics::Health Judge() const;
+
+  // The path as a label: itself when it is known, "other" when not.
+  static std::string_view RouteOf(std::string_view path);
+
+ private:
+  HttpResponse Metrics(const RequestHead& head);
+  HttpResponse Livez() const;
+  HttpResponse Readyz() const;
+  HttpResponse Healthz() const;
+  HttpResponse Load() const;
+
+  const Clock& clock_;
+  const Lifecycle& lifecycle_;
+  metrics::Scraper& scraper_;
+  const std::uint16_t models_;
+  const Look look_;
+};
+
+}  // namespace inferd::daemon

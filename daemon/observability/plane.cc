@@ -1,0 +1,85 @@
+#include "daemon/observability/plane.h"
+
+#include <optional>
+#include <utility>
+
+#include "daemon/observability/daemon_metrics.h"
+#include "daemon/observability/handlers.h"
+#include "daemon/observability/server.h"
+#include "metrics/collectors/process.h"
+#include "metrics/engine_metrics.h"
+#include "metrics/record_metrics.h"
+#include "metrics/recorder.h"
+#include "metrics/registry.h"
+
+namespace inferd::daemon {
+namespace {
+
+std::optional<metrics::ModelNow> LookAt(const Views& views, std::uint16_t index) {
+  const ServedModel* model = views.models.at(index);
+  if (model == nullptr) return std::nullopt;
+  metrics::ModelNow now;
+  const ModelFacts& facts = model->facts;
+  now.facts = {.architecture = facts.architecture,
+               .quantization = facts.quantization,
+               .parameters = facts.parameters,
+               .context = model->context,
+               .sha256 = facts.sha256,
+               .load_seconds = ToSeconds(facts.load_time),
+               .weights_bytes = facts.weight_bytes,
+               .max_running = model->engine->options().max_running};
+  now.status = model->engine->status();
+  now.health = metrics::JudgeEngine(now.status, now.facts.max_running, views.clock.Now());
+  return now;
+}
+
+class Plane final : public ObservabilityPlane {
+ public:
+  explicit Plane(const Views& views)
+      : views_(views),
+        recorder_(views.requests, views.steps),
+        record_metrics_(views.ledger.models()),
+        engine_metrics_(views.ledger, views.clock, [&views](std::uint16_t m) { return LookAt(views, m); }),
+        scraper_(registry_, views.clock),
+        handlers_(views.clock, views.lifecycle, scraper_, static_cast<std::uint16_t>(views.models.size()),
+                  [&views](std::uint16_t m) { return LookAt(views, m); }) {
+    recorder_.Add(record_metrics_);
+    registry_.Add(record_metrics_);
+    registry_.Add(engine_metrics_);
+    registry_.Add(process_);
+  }
+  ~Plane() override { Stop(); }
+
+  Result<std::uint16_t> Start(const std::string& listen) override {
+    server_.emplace(ObservabilityServerOptions{.listen = listen}, views_.clock, [this](const RequestHead& head) { return handlers_.Handle(head); },
+                    ObservabilityHandlers::RouteOf);
+    daemon_metrics_.emplace(views_, *server_);
+    registry_.Add(*daemon_metrics_);
+    INFERD_RETURN_IF_ERROR(server_->Start());
+    recorder_.Start();
+    return server_->port();
+  }
+
+  void Stop() override {
+    if (server_) server_->Stop();
+    recorder_.Stop();
+  }
+
+ private:
+  const Views& views_;
+  metrics::Recorder recorder_;
+  metrics::RecordMetrics record_metrics_;
+  metrics::EngineMetrics engine_metrics_;
+  metrics::ProcessCollector process_;
+  metrics::Registry registry_;
+  metrics::Scraper scraper_;
+  ObservabilityHandlers handlers_;
+  std::optional<ObservabilityServer> server_;
+  std::optional<DaemonMetrics> daemon_metrics_;
+};
+
+}  // namespace
+
+std::unique_ptr<ObservabilityPlane> MakeObservabilityPlane(const Views& views) { return std::make_unique<Plane>(views); }
+
+}  // namespace inferd::daemon

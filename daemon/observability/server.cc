@@ -1,0 +1,150 @@
+#include "daemon/observability/server.h"
+
+#include <algorithm>
+#include <cctype>
+#include <exception>
+#include <utility>
+#include <vector>
+
+#include <CivetServer.h>
+#include <fmt/format.h>
+
+namespace inferd::daemon {
+namespace {
+
+// civetweb's own defaults that do not fit are set here. Not set on purpose: document_root (no files are served) and anything of TLS (Debian's
+// build crashes in a handshake).
+std::vector<std::string> CivetOptions(const ObservabilityServerOptions& options) {
+  return {"listening_ports",       options.listen,
+          "num_threads",           std::to_string(options.threads),
+          "enable_keep_alive",     "yes",
+          "keep_alive_timeout_ms", "2000",
+          "request_timeout_ms",    "5000",
+          "tcp_nodelay",           "1",
+          "max_request_size",      "16384"};
+}
+
+}  // namespace
+
+// The server and its one handler for every path.
+class ObservabilityServer::Civet final : public CivetHandler {
+ public:
+  explicit Civet(ObservabilityServer& owner) : owner_(owner), server_(CivetOptions(owner.options_), &Callbacks(), &owner) {
+    server_.addHandler("**", this);
+  }
+  CivetServer& server() { return server_; }
+
+  bool handleGet(CivetServer*, mg_connection* connection) override { return Answer(connection); }
+  bool handleHead(CivetServer*, mg_connection* connection) override { return Answer(connection); }
+  bool handlePost(CivetServer*, mg_connection* connection) override { return Answer(connection); }
+  bool handlePut(CivetServer*, mg_connection* connection) override { return Answer(connection); }
+  bool handleDelete(CivetServer*, mg_connection* connection) override { return Answer(connection); }
+  bool handleOptions(CivetServer*, mg_connection* connection) override { return Answer(connection); }
+  bool handlePatch(CivetServer*, mg_connection* connection) override { return Answer(connection); }
+
+ private:
+  static const CivetCallbacks& Callbacks() {
+    static const CivetCallbacks callbacks = [] {
+      CivetCallbacks c;
+      c.init_connection = [](const mg_connection* connection, void**) {
+        ++OwnerOf(connection).connections_;
+        return 0;
+      };
+      c.connection_closed = [](const mg_connection* connection) { --OwnerOf(connection).connections_; };
+      return c;
+    }();
+    return callbacks;
+  }
+  static ObservabilityServer& OwnerOf(const mg_connection* connection) {
+    const auto* server = static_cast<const CivetServer*>(mg_get_user_data(mg_get_context(connection)));
+    return *const_cast<ObservabilityServer*>(static_cast<const ObservabilityServer*>(server->getUserContext()));
+  }
+
+  bool Answer(mg_connection* connection) {
+    const mg_request_info* info = mg_get_request_info(connection);
+    RequestHead head;
+    head.method = info->request_method;
+    head.path = info->local_uri != nullptr ? info->local_uri : "";
+    head.query = info->query_string != nullptr ? info->query_string : "";
+    head.peer = info->remote_addr;
+    head.received = owner_.clock_.Now();
+    head.received_wall = owner_.clock_.WallNow();
+    for (int i = 0; i < info->num_headers; ++i) {
+      std::string name = info->http_headers[i].name;
+      std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+      head.headers.push_back({std::move(name), info->http_headers[i].value});
+    }
+    HttpResponse response = Respond(head);
+    // A body that nobody read would be taken for the next request.
+    const bool close = info->content_length > 0 || !head.Find("transfer-encoding").empty();
+    std::string text = fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nCache-Control: no-store\r\nConnection: {}\r\n", response.status,
+                                   ReasonPhrase(response.status), response.content_type, response.body.size(), close ? "close" : "keep-alive");
+    for (const Header& header : response.headers) text += fmt::format("{}: {}\r\n", header.name, header.value);
+    text += "\r\n";
+    if (head.method != "HEAD") text += response.body;
+    if (close) mg_disable_connection_keep_alive(connection);
+    mg_write(connection, text.data(), text.size());
+    {
+      const std::lock_guard lock(owner_.mutex_);
+      ++owner_.answers_[{std::string(owner_.route_of_(head.path)), response.status}];
+    }
+    return true;
+  }
+
+  HttpResponse Respond(const RequestHead& head) {
+    const auto bad = [](std::string why) {
+      HttpResponse response;
+      response.status = 400;
+      response.content_type = "text/plain; charset=utf-8";
+      response.body = std::move(why) + "\n";
+      return response;
+    };
+    if (std::any_of(head.path.begin(), head.path.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; })) {
+      return bad("the path has a control character");
+    }
+    if (!head.Find("transfer-encoding").empty() && !head.Find("content-length").empty()) {
+      return bad("a request cannot have both Transfer-Encoding and Content-Length");
+    }
+    try {
+      return owner_.handler_(head);
+    } catch (const std::exception& error) {  // one that left this thread would end the process
+      HttpResponse response;
+      response.status = 500;
+      response.content_type = "text/plain; charset=utf-8";
+      response.body = std::string("internal error: ") + error.what() + "\n";
+      return response;
+    }
+  }
+
+  ObservabilityServer& owner_;
+  CivetServer server_;
+};
+
+ObservabilityServer::ObservabilityServer(ObservabilityServerOptions options, const Clock& clock, Handler handler,
+                                         std::function<std::string_view(std::string_view)> route_of)
+    : options_(std::move(options)), clock_(clock), handler_(std::move(handler)), route_of_(std::move(route_of)) {}
+
+ObservabilityServer::~ObservabilityServer() { Stop(); }
+
+Result<> ObservabilityServer::Start() {
+  try {
+    civet_ = std::make_unique<Civet>(*this);
+  } catch (const CivetException&) {
+    return Error(Code::kIo, "observability.listen: cannot listen on " + options_.listen + " (in use, or not an address of this machine)");
+  }
+  return {};
+}
+
+void ObservabilityServer::Stop() { civet_.reset(); }
+
+std::uint16_t ObservabilityServer::port() const {
+  const std::vector<int> ports = civet_->server().getListeningPorts();
+  return ports.empty() ? std::uint16_t{0} : static_cast<std::uint16_t>(ports.front());
+}
+
+std::map<std::pair<std::string, int>, std::uint64_t> ObservabilityServer::answers() const {
+  const std::lock_guard lock(mutex_);
+  return answers_;
+}
+
+}  // namespace inferd::daemon

@@ -1,0 +1,61 @@
+// What the rest of the daemon (metrics, health, status, the recorder) may look at. Everything is owned by App and outlives whatever is
+// given a Views; all of it may be read from any thread while the daemon runs. The rings are the exception: one recorder empties them.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "config/config.h"
+#include "daemon/api/api.h"
+#include "daemon/http/server.h"
+#include "daemon/lifecycle.h"
+#include "daemon/served_models.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/ring.h"
+#include "runtime/base/status.h"
+#include "runtime/engine/ledger.h"
+#include "runtime/engine/records.h"
+
+namespace inferd::daemon {
+
+struct ReloadOutcome {
+  std::atomic<bool> last_successful{true};
+  std::atomic<std::int64_t> last_success_ns{0};  // wall time; the start of the daemon before the first reload
+};
+
+// Once it has drained.
+struct DrainState {
+  std::atomic<std::uint64_t> cut{0};  // requests that the drain deadline or a second signal ended
+};
+
+struct Views {
+  const Clock& clock;
+  const config::Config& config;  // as it was at start; what a reload has changed is in `running_config`
+  std::function<config::Config()> running_config;
+  const engine::Ledger& ledger;
+  const ServedModels& models;  // with their engines
+  const Lifecycle& lifecycle;
+  const ConnectionCounters& api_connections;
+  const RouteCounters& api_routes;
+  const ReloadOutcome& reload;
+  const DrainState& drain;
+  const Keys& keys;
+  Ring<engine::RequestRecord>& requests;
+  Ring<engine::StepRecord>& steps;  // of all engines
+};
+
+// The seam for the observability plane, and for the recorder behind it: App makes it before models are loaded and stops it last.
+class ObservabilityPlane {
+ public:
+  virtual ~ObservabilityPlane() = default;
+  // Binds and begins to answer; the port that was taken. kIo names the address.
+  virtual Result<std::uint16_t> Start(const std::string& listen) = 0;
+  virtual void Stop() = 0;
+};
+using ObservabilityFactory = std::function<std::unique_ptr<ObservabilityPlane>(const Views& views)>;
+
+}  // namespace inferd::daemon

@@ -1,0 +1,151 @@
+#include "metrics/record_metrics.h"
+
+#include <array>
+#include <cstddef>
+#include <algorithm>
+#include <numeric>
+
+#include "metrics/family.h"
+
+namespace inferd::metrics {
+namespace {
+
+using engine::Endpoint;
+using engine::kEndpoints;
+using engine::kPriorities;
+using engine::kStepPhases;
+using engine::Outcome;
+using engine::Priority;
+using engine::RequestRecord;
+using engine::StepPhase;
+using prometheus::Histogram;
+
+// A histogram with the catalogue's buckets, and the place of the metric it belongs to.
+struct Series {
+  explicit Series(Metric metric) : histogram(BucketsOf(metric)) {}
+  Histogram histogram;
+};
+
+bool Reached(MonotonicTime t) { return t != MonotonicTime{}; }
+
+bool Successful(Outcome outcome) { return outcome == Outcome::kOk || outcome == Outcome::kLength || outcome == Outcome::kStop; }
+
+}  // namespace
+
+struct RecordMetrics::RequestSeries {
+  Series duration{Metric::kRequestDuration};
+  Series prefill{Metric::kRequestPrefillTime};
+  Series decode{Metric::kRequestDecodeTime};
+  Series first_token{Metric::kTimeToFirstToken};
+  Series per_token{Metric::kTimePerOutputToken};
+  Series prompt_tokens{Metric::kRequestPromptTokens};
+  Series generated_tokens{Metric::kRequestGeneratedTokens};
+  std::array<Series, kPriorities> queue{Series(Metric::kRequestQueueTime), Series(Metric::kRequestQueueTime), Series(Metric::kRequestQueueTime)};
+};
+
+struct RecordMetrics::StepSeries {
+  std::array<Series, kStepPhases> time{Series(Metric::kEngineStepTime), Series(Metric::kEngineStepTime), Series(Metric::kEngineStepTime)};
+  Series tokens{Metric::kEngineStepTokens};
+  Series sequences{Metric::kEngineStepSequences};
+  Series inter_token{Metric::kInterToken};
+  std::array<std::atomic<std::uint64_t>, kStepPhases> steps{};
+  std::atomic<std::int64_t> busy_nanoseconds{0};
+  std::atomic<std::uint64_t> weight_bytes{0};
+  std::atomic<double> flops{0};
+};
+
+RecordMetrics::RecordMetrics(const std::vector<std::string>& models) : models_(models) {
+  for (std::size_t i = 0; i < models_.size() * kEndpoints; ++i) requests_.push_back(std::make_unique<RequestSeries>());
+  // The last name stands for requests that named no model; no engine steps under it.
+  for (std::size_t i = 0; i + 1 < models_.size(); ++i) steps_.push_back(std::make_unique<StepSeries>());
+}
+
+RecordMetrics::~RecordMetrics() = default;
+
+void RecordMetrics::OnRequest(const RequestRecord& record) {
+  RequestSeries& series = *requests_[record.model * kEndpoints + static_cast<std::size_t>(record.endpoint)];
+  series.duration.histogram.Observe(ToSeconds(record.ended - record.received));
+  if (record.outcome == Outcome::kRejected) return;
+  series.prompt_tokens.histogram.Observe(record.prompt_tokens);
+  series.generated_tokens.histogram.Observe(record.generated_tokens);
+  // A request that ended in the queue waited until its end.
+  const MonotonicTime left_queue = Reached(record.scheduled) ? record.scheduled : record.ended;
+  series.queue[static_cast<std::size_t>(record.priority)].histogram.Observe(ToSeconds(left_queue - record.received));
+  if (!Reached(record.first_token)) return;
+  series.first_token.histogram.Observe(ToSeconds(record.first_token - record.received));
+  series.prefill.histogram.Observe(ToSeconds(record.first_token - record.scheduled));
+  series.decode.histogram.Observe(ToSeconds(record.last_token - record.first_token));
+  // Choices are generated side by side: the gap is that of one of them.
+  const std::uint32_t tokens = record.generated_tokens / std::max(record.choices, 1U);
+  if (Successful(record.outcome) && tokens > 1) {
+    series.per_token.histogram.Observe(ToSeconds(record.last_token - record.first_token) / (tokens - 1));
+  }
+}
+
+void RecordMetrics::OnStep(const engine::StepRecord& record) {
+  StepSeries& series = *steps_[record.model];
+  const auto phase = static_cast<std::size_t>(record.phase);
+  series.steps[phase].fetch_add(1, std::memory_order_relaxed);
+  series.time[phase].histogram.Observe(ToSeconds(record.total()));
+  series.tokens.histogram.Observe(record.prefill_tokens + record.decode_sequences);
+  series.sequences.histogram.Observe(record.prefill_sequences + record.decode_sequences);
+  if (std::accumulate(record.inter_token.begin(), record.inter_token.end(), 0U) > 0) {
+    series.inter_token.histogram.ObserveMultiple({record.inter_token.begin(), record.inter_token.end()}, record.inter_token_sum);
+  }
+  series.busy_nanoseconds.fetch_add(record.total().count(), std::memory_order_relaxed);
+  series.weight_bytes.fetch_add(record.weight_bytes_read, std::memory_order_relaxed);
+  series.flops.store(series.flops.load(std::memory_order_relaxed) + record.flops, std::memory_order_relaxed);
+}
+
+std::vector<prometheus::MetricFamily> RecordMetrics::Collect() const {
+  std::vector<prometheus::MetricFamily> families;
+  const auto per_request = [&](Metric metric, Series RequestSeries::*member) {
+    FamilyBuilder builder(metric);
+    for (std::size_t m = 0; m < models_.size(); ++m) {
+      for (std::size_t e = 0; e < kEndpoints; ++e) {
+        builder.Add({models_[m], EndpointName(static_cast<Endpoint>(e))}, (requests_[m * kEndpoints + e].get()->*member).histogram);
+      }
+    }
+    families.push_back(builder.Take());
+  };
+  per_request(Metric::kRequestDuration, &RequestSeries::duration);
+  per_request(Metric::kRequestPrefillTime, &RequestSeries::prefill);
+  per_request(Metric::kRequestDecodeTime, &RequestSeries::decode);
+  per_request(Metric::kTimeToFirstToken, &RequestSeries::first_token);
+  per_request(Metric::kTimePerOutputToken, &RequestSeries::per_token);
+  per_request(Metric::kRequestPromptTokens, &RequestSeries::prompt_tokens);
+  per_request(Metric::kRequestGeneratedTokens, &RequestSeries::generated_tokens);
+
+  FamilyBuilder queue(Metric::kRequestQueueTime);
+  for (std::size_t m = 0; m < models_.size(); ++m) {
+    for (std::size_t e = 0; e < kEndpoints; ++e) {
+      for (std::size_t p = 0; p < kPriorities; ++p) {
+        queue.Add({models_[m], EndpointName(static_cast<Endpoint>(e)), PriorityName(static_cast<Priority>(p))},
+                  requests_[m * kEndpoints + e]->queue[p].histogram);
+      }
+    }
+  }
+  families.push_back(queue.Take());
+
+  FamilyBuilder steps(Metric::kEngineSteps), time(Metric::kEngineStepTime), tokens(Metric::kEngineStepTokens);
+  FamilyBuilder sequences(Metric::kEngineStepSequences), inter_token(Metric::kInterToken), busy(Metric::kEngineBusyTime);
+  FamilyBuilder bytes(Metric::kModelBytesRead), flops(Metric::kModelFlops);
+  for (std::size_t m = 0; m < steps_.size(); ++m) {
+    const StepSeries& series = *steps_[m];
+    const std::string& model = models_[m];
+    for (std::size_t p = 0; p < kStepPhases; ++p) {
+      steps.Add({model, StepPhaseName(static_cast<StepPhase>(p))}, static_cast<double>(series.steps[p].load()));
+      time.Add({model, StepPhaseName(static_cast<StepPhase>(p))}, series.time[p].histogram);
+    }
+    tokens.Add({model}, series.tokens.histogram);
+    sequences.Add({model}, series.sequences.histogram);
+    inter_token.Add({model}, series.inter_token.histogram);
+    busy.Add({model}, static_cast<double>(series.busy_nanoseconds.load()) * 1e-9);
+    bytes.Add({model}, static_cast<double>(series.weight_bytes.load()));
+    flops.Add({model}, series.flops.load());
+  }
+  for (FamilyBuilder* builder : {&steps, &time, &tokens, &sequences, &inter_token, &busy, &bytes, &flops}) families.push_back(builder->Take());
+  return families;
+}
+
+}  // namespace inferd::metrics

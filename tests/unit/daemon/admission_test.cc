@@ -1,0 +1,117 @@
+#include "daemon/admission.h"
+
+#include <gmock/gmock.h>
+
+#include "daemon/access_log.h"
+#include "tests/unit/daemon/fixture.h"
+
+namespace inferd::daemon {
+namespace {
+
+using engine::RefusalReason;
+
+class AdmissionTest : public ApiFixture {
+ protected:
+  void UseKeys() {
+    // "secret" and "scrape"
+    auto store = KeyStore::Parse(
+        "app:user:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\n"
+        "prom:metrics:174591972de079bef8971d5fedc541bc537fef2640c29b956dae76e5176f044e\n",
+        "k");
+    ASSERT_TRUE(store);
+    keys_.Set(std::make_shared<const KeyStore>(std::move(*store)));
+  }
+  void FillQueue() {
+    engine::EngineStatus status;
+    status.queue_capacity = 10;
+    status.queued = {0, 6, 4};
+    status.drain_rate = 2;
+    engine_.SetStatus(status);
+  }
+  std::string PointOf(const std::string& path, std::vector<Header> headers = {}) {
+    Ask("POST", path, R"({"model":"demo","prompt":"x"})", std::move(headers));
+    return LastEnded().shed_point;
+  }
+};
+
+TEST_F(AdmissionTest, ThePointsAreAskedInOrder) {
+  std::vector<std::string_view> names;
+  for (const ShedPoint& point : admission_.points()) names.push_back(point.name);
+  EXPECT_THAT(names, testing::ElementsAre("draining", "loading", "auth", "queue"));
+
+  UseKeys();
+  EXPECT_EQ(PointOf("/v1/completions"), "loading");
+  EXPECT_EQ(LastEnded().status, 503);
+  EXPECT_EQ(LastEnded().record->refusal, RefusalReason::kLoading);
+  Serve();
+  FillQueue();
+  EXPECT_EQ(PointOf("/v1/completions"), "auth");
+  EXPECT_EQ(LastEnded().status, 401);
+  EXPECT_EQ(LastEnded().record->refusal, RefusalReason::kUnauthorized);
+  EXPECT_EQ(PointOf("/v1/completions", {{"authorization", "Bearer secret"}}), "queue");
+  EXPECT_EQ(LastEnded().status, 429);
+  EXPECT_EQ(LastEnded().record->refusal, RefusalReason::kQueueFull);
+  EXPECT_EQ(LastEnded().record->tenant.view(), "app");
+  lifecycle_.MoveTo(State::kDraining, "");
+  EXPECT_EQ(PointOf("/v1/completions"), "draining");
+  EXPECT_EQ(LastEnded().status, 503);
+  EXPECT_EQ(engine_.submitted(), 0U) << "refused before the engine, and before the body was parsed";
+  ExpectBooksClosed(4);
+}
+
+TEST_F(AdmissionTest, AFullQueueIsRefusedWithoutLookingAtTheBody) {
+  Serve();
+  FillQueue();
+  const Reply reply = Ask("POST", "/v1/completions", "this is no JSON");
+  EXPECT_EQ(reply.response.status, 429);
+  // 10 wait, 2 a second leave: half of the queue is gone after 2.5 s.
+  EXPECT_EQ(reply.Find("Retry-After"), "3");
+  EXPECT_EQ(reply.json()["error"]["code"], "rate_limit_exceeded");
+  EXPECT_EQ(reply.json()["error"]["type"], "rate_limit_error");
+}
+
+TEST_F(AdmissionTest, KeysOpenTheDoor) {
+  Serve();
+  UseKeys();
+  const auto status = [&](const std::string& path, std::vector<Header> headers) { return Ask("GET", path, "", std::move(headers)).response.status; };
+  EXPECT_EQ(status("/v1/models", {}), 401);
+  EXPECT_EQ(status("/v1/models", {{"authorization", "Basic c2VjcmV0"}}), 401);
+  EXPECT_EQ(status("/v1/models", {{"authorization", "Bearer wrong"}}), 401);
+  EXPECT_EQ(status("/v1/models", {{"authorization", "Bearer secret"}}), 200);
+  EXPECT_EQ(status("/v1/models", {{"authorization", "bearer  secret"}}), 200);
+  EXPECT_EQ(status("/healthz", {}), 200) << "probes have no keys";
+  EXPECT_EQ(Ask("GET", "/v1/models", "").Find("WWW-Authenticate"), "Bearer realm=\"inferd\"");
+}
+
+TEST_F(AdmissionTest, AKeyForMetricsMayNotGenerate) {
+  Serve();
+  UseKeys();
+  EXPECT_EQ(PointOf("/v1/completions", {{"authorization", "Bearer scrape"}}), "auth");
+  EXPECT_EQ(LastEnded().status, 403);
+  EXPECT_EQ(LastEnded().record->refusal, RefusalReason::kForbidden);
+}
+
+TEST_F(AdmissionTest, AccessLineIsOneLineWithoutForgedFields) {
+  Serve();
+  engine::RequestRecord record;
+  record.outcome = engine::Outcome::kRejected;
+  record.refusal = RefusalReason::kQueueFull;
+  const std::string line = AccessLine({.route = Route::kCompletions,
+                                       .record = &record,
+                                       .method = "POST",
+                                       .path = "/v1/completions",
+                                       .request_id = "r1",
+                                       .peer = "127.0.0.1",
+                                       .user = "x outcome=ok \"quoted\"",
+                                       .message = "the queue is full",
+                                       .shed_point = "queue",
+                                       .status = 429,
+                                       .duration = std::chrono::milliseconds(2)},
+                                      ledger_);
+  EXPECT_EQ(line,
+            "request r1 POST /v1/completions 429 outcome=rejected reason=queue_full model=demo user=\"x outcome=ok 'quoted'\" total=2.0ms client=127.0.0.1 "
+            "point=queue message=\"the queue is full\"");
+}
+
+}  // namespace
+}  // namespace inferd::daemon
