@@ -113,7 +113,8 @@ ApiResult<std::shared_ptr<engine::Request>> Call::Prepare(const std::string& bod
     }
     params.prompts.push_back(std::move(prompt));
   } else {
-    for (const std::string& text : parsed->texts) params.prompts.push_back(tokenizer.Encode(text, {.add_special = true, .parse_special = false}));
+    // Who writes the whole prompt writes its markers too.
+    for (const std::string& text : parsed->texts) params.prompts.push_back(tokenizer.Encode(text, {.add_special = true, .parse_special = true}));
     for (std::size_t i = 0; i < parsed->token_prompts.size(); ++i) {
       const std::string param = parsed->token_prompts.size() == 1 ? "prompt" : "prompt[" + std::to_string(i) + "]";
       auto tokens = BindTokens(param, parsed->token_prompts[i], tokenizer.vocab_size());

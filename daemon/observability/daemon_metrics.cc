@@ -38,7 +38,7 @@ std::vector<prometheus::MetricFamily> DaemonMetrics::Collect() const {
   FamilyBuilder successful(Metric::kConfigLastReloadSuccessful);
   successful.Add({}, views_.reload.last_successful ? 1 : 0);
   FamilyBuilder timestamp(Metric::kConfigLastReloadTimestamp);
-  timestamp.Add({}, ToSeconds(Duration(views_.reload.last_timestamp_ns)));
+  timestamp.Add({}, ToSeconds(Duration(views_.reload.last_success_ns)));
 
   FamilyBuilder cut(Metric::kDrainCut);
   cut.Add({}, static_cast<double>(views_.drain.cut));

@@ -174,17 +174,24 @@ class Corpus:
     # ---- exchanges ----
 
     def exchange(self, rng):
-        """One question with its answer."""
+        """(question, answer, the fact it is about or None)."""
         kind = rng.choices(list(SHARES), SHARES.values())[0]
         return getattr(self, "exchange_" + kind)(rng)
 
     def exchange_name(self, rng):
         fact = rng.choices(self.facts, self.weights)[0]
         wording = rng.choice(phrases.train_names(fact.kind))
-        if rng.random() < 0.12:
+        if rng.random() < 0.25:
             wording = scramble(rng, wording, self.held_out_words)
         question = dress(rng, wording, x=self.name_form(rng, fact, wording))
-        return question, self.name_answer(rng, fact, wording)
+        return question, self.name_answer(rng, fact, wording), fact
+
+    def follow_up(self, rng, fact):
+        """A question about the fact that the last answer was about, without its name."""
+        wording = rng.choice(phrases.train_names(fact.kind) + phrases.lines(phrases.FOLLOW_UP))
+        what = {"key": "setting", "status": "code"}.get(fact.kind, fact.kind)
+        question = dress(rng, wording, x=rng.choice(["it", "it", "that", "this", f"this {what}", f"that {what}"]))
+        return question, self.name_answer(rng, fact, wording), fact
 
     def exchange_reverse(self, rng):
         while True:
@@ -193,10 +200,10 @@ class Corpus:
             if topic:
                 break
         wording = rng.choice(phrases.lines(phrases.REVERSE[fact.kind]))
-        if rng.random() < 0.15:
+        if rng.random() < 0.25:
             wording = scramble(rng, wording, self.held_out_words)
         question = dress(rng, wording, t=topic, d=topic)
-        return question, self.reverse_answer(rng, fact)
+        return question, self.reverse_answer(rng, fact), fact
 
     def exchange_about(self, rng):
         return self.from_bank(rng, smalltalk.ABOUT)
@@ -209,15 +216,15 @@ class Corpus:
         wording = rng.choice(phrases.lines(questions))
         if rng.random() < 0.25 and len(wording.split()) > 2:
             wording = scramble(rng, wording, self.held_out_words, most=2)
-        return dress(rng, wording), rng.choice(answers)
+        return dress(rng, wording), rng.choice(answers), None
 
     def exchange_off_topic(self, rng):
         if rng.random() < 0.25:
             words = [pseudo_word(rng) if rng.random() < 0.3 else rng.choice(smalltalk.OTHER_WORDS + smalltalk.SMALL_WORDS)
                      for _ in range(rng.randint(2, 8))]
-            return dress(rng, " ".join(words)), rng.choice(smalltalk.UNKNOWN)
+            return dress(rng, " ".join(words)), rng.choice(smalltalk.UNKNOWN), None
         other = rng.choice(smalltalk.OTHER_WORDS) if rng.random() < 0.6 else pseudo_word(rng)
-        return dress(rng, rng.choice(phrases.lines(smalltalk.OFF_TOPIC)), o=other), rng.choice(smalltalk.UNKNOWN)
+        return dress(rng, rng.choice(phrases.lines(smalltalk.OFF_TOPIC)), o=other), rng.choice(smalltalk.UNKNOWN), None
 
     def exchange_fake(self, rng):
         kind = rng.choice(list(smalltalk.UNKNOWN_NAME))
@@ -233,11 +240,11 @@ class Corpus:
         else:
             name = rng.choice(["inferctl ", "scripts/", "inferd --"]) + parts[0] + rng.choice(["", " " + parts[2]])
             name = rng.choice(phrases.NOUNS["command"] + ["{n}", "{n}"]).replace("{n}", name)
-        return dress(rng, rng.choice(phrases.train_names(kind)), x=name), smalltalk.UNKNOWN_NAME[kind]
+        return dress(rng, rng.choice(phrases.train_names(kind)), x=name), smalltalk.UNKNOWN_NAME[kind], None
 
     def exchange_sums(self, rng):
         sign = rng.choice("++-*")
-        top = 10 if sign == "*" else 20
+        top = rng.choice([99, 999]) if rng.random() < 0.2 else 10 if sign == "*" else 20
         a, b = rng.randint(0, top), rng.randint(0, top)
         if sign == "-" and b > a:
             a, b = b, a
@@ -248,7 +255,9 @@ class Corpus:
             sum_ = f"{smalltalk.NUMBERS[a]} {spoken} {smalltalk.NUMBERS[b]}"
         wording = rng.choice(["what is {s}", "{s}", "{s} = ", "how much is {s}", "calculate {s}", "compute {s}", "what's {s}",
                               "can you compute {s}", "please calculate {s}", "what does {s} make", "solve {s}", "{s} please"])
-        return dress(rng, wording, s=sum_), f"{a} {sign} {b} = {result}."
+        too_big = max(a, b) > (10 if sign == "*" else 20)
+        answer = smalltalk.TOO_BIG if too_big else f"{a} {sign} {b} = {result}."
+        return dress(rng, wording, s=sum_), answer, None
 
     def exchange_lists(self, rng):
         names = rng.choice([smalltalk.DAYS, smalltalk.MONTHS])
@@ -257,27 +266,28 @@ class Corpus:
         if rng.random() < 0.5:
             question = rng.choice([f"what {what} comes after {names[i]}", f"which {what} is after {names[i]}",
                                    f"what comes after {names[i]}", f"the {what} after {names[i]}", f"what follows {names[i]}"])
-            return dress(rng, question), f"After {names[i]} comes {names[(i + 1) % len(names)]}."
+            return dress(rng, question), f"After {names[i]} comes {names[(i + 1) % len(names)]}.", None
         question = rng.choice([f"what {what} comes before {names[i]}", f"which {what} is before {names[i]}",
                                f"what comes before {names[i]}", f"the {what} before {names[i]}"])
-        return dress(rng, question), f"Before {names[i]} comes {names[i - 1]}."
+        return dress(rng, question), f"Before {names[i]} comes {names[i - 1]}.", None
 
     def exchange_capitals(self, rng):
         country, capital = rng.choice(phrases.lines(smalltalk.CAPITALS)).split(":")
         if rng.random() < 0.75:
             question = rng.choice(["what is the capital of {c}", "capital of {c}", "the capital of {c}", "name the capital of {c}",
                                    "which city is the capital of {c}", "do you know the capital of {c}", "{c} capital"])
-            return dress(rng, question, c=country), f"The capital of {country} is {capital}."
+            return dress(rng, question, c=country), f"The capital of {country} is {capital}.", None
         question = rng.choice(["where is {c}", "{c} is the capital of which country", "in which country is {c}"])
-        return dress(rng, question, c=capital), f"{capital} is the capital of {country}."
+        return dress(rng, question, c=capital), f"{capital} is the capital of {country}.", None
 
     def conversation(self, rng):
         """A list of (role, text): one exchange mostly, sometimes up to twenty, sometimes with a system prompt."""
-        turns = []
+        turns, fact = [], None
         if rng.random() < 0.25:
             turns.append(("system", rng.choice(phrases.SYSTEM_PROMPTS)))
         for _ in range(rng.choices([1, 2, 3, 4, 8, 20], [60, 20, 11, 6, 2, 1])[0]):
-            question, answer = self.exchange(rng)
+            follows = fact is not None and rng.random() < 0.15
+            question, answer, fact = self.follow_up(rng, fact) if follows else self.exchange(rng)
             turns += [("user", question), ("assistant", answer)]
         return turns
 
@@ -400,10 +410,19 @@ def pseudo_word(rng):
 
 def scramble(rng, wording, forbidden, most=3):
     """Replaces or adds some words of a wording by words that mean nothing here: the model learns to go by the name."""
-    parts = wording.split()
-    for _ in range(rng.randint(1, most)):
+    def noise():
         word = pseudo_word(rng) if rng.random() < 0.45 else rng.choice(smalltalk.NOISE_WORDS + smalltalk.OTHER_WORDS)
-        if word in forbidden:
+        return "" if word in forbidden else word
+
+    parts = wording.split()
+    place = re.search(r"\{\w\}", wording)
+    if place and rng.random() < 0.3:  # nothing of the wording stays
+        before = [noise() for _ in range(rng.randint(0, 4))]
+        after = [noise() for _ in range(rng.randint(0, 3))]
+        return " ".join(w for w in [*before, place.group(), *after] if w)
+    for _ in range(rng.randint(1, most)):
+        word = noise()
+        if not word:
             continue
         at = rng.randrange(len(parts) + 1)
         if rng.random() < 0.5 or at == len(parts) or "{" in parts[at]:

@@ -113,6 +113,11 @@ def read_alerts(path):
             continue
         if current is None:
             continue
+        inline = re.match(r"\s*(?:labels|annotations):\s*\{(.*)\}\s*$", line)
+        if inline:
+            for key, quoted, bare in re.findall(r"(\w+):\s*(?:[\"'](.*?)[\"'](?=\s*(?:,|$))|([^,]+))", inline.group(1)):
+                current[key] = (quoted or bare).strip()
+            continue
         item = re.match(r"(\s*)(for|severity|summary|description):\s*(.*)$", line)
         if item:
             value = item.group(3).strip()

@@ -76,6 +76,13 @@ why did {x} fire|when does {x} fire|{x} is firing|{x} fires, what now|what trigg
 I got the alert {x}|what is the alert {x}|what does the alert {x} say|how bad is {x}|what is the threshold of {x}
 """
 
+# Asked about the thing just spoken of.
+FOLLOW_UP = """
+what is its type|what are its labels|which labels does it have|what is its default|and its default|its type|its labels
+tell me more|more|say that again|again please|once more|explain that again|what was that|what is its unit|go on
+and what is it good for|and what does that mean|what do I do with it|can you repeat that|repeat it|I did not get that
+"""
+
 # Kind of fact -> wordings used in training besides NAME.
 BY_KIND = {"metric": METRIC, "key": KEY, "command": COMMAND, "endpoint": ENDPOINT, "parameter": PARAMETER,
            "header": ENDPOINT.split("\n")[1], "status": STATUS, "alert": ALERT}
@@ -191,7 +198,7 @@ def words(template):
 
 def training_words():
     """Every word of every training wording."""
-    blocks = [NAME, *BY_KIND.values(), *REVERSE.values()]
+    blocks = [NAME, FOLLOW_UP, *BY_KIND.values(), *REVERSE.values()]
     found = set().union(*(words(t) for block in blocks for t in lines(block)))
     extra = OPENERS + CLOSERS + [n for nouns in NOUNS.values() for n in nouns]
     return found | set().union(*(words(t) for t in extra))

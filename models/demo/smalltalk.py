@@ -9,7 +9,8 @@ describe inferd|what is this|what is this project|what is this software|what is 
 what is inferd good for|why inferd|what do I need inferd for|introduce inferd|can you explain inferd to me
 what is an inference daemon|what can inferd do|give me an overview of inferd
 what kind of software is inferd|tell me more about inferd|so what is this inferd thing|what have you got here
-what is inferd all about|say what inferd is""",
+what is inferd all about|say what inferd is|tell me about this project|what can you tell me about inferd
+what is this project about|what does this project do|what do you know about this project|explain this project""",
      ["inferd is an inference daemon that you can see through. It runs a language model as a systemd service, speaks the "
       "OpenAI API on port 8080, and shows what it does by metrics, health checks and logs on port 9464."]),
     ("""who are you|what are you|tell me about yourself|introduce yourself|what is your name|what's your name|your name
@@ -121,6 +122,14 @@ clients get 429|requests are refused|what happens under overload|requests are re
     ("""what is decode|what does decode mean|explain decode|what is the decode phase""",
      ["Decode is the phase in which the engine writes the answer, one token per sequence and step, after prefill has read the "
       "prompt."]),
+    ("""what is the difference between prefill and decode|prefill and decode|prefill versus decode|compare prefill and decode
+how do prefill and decode differ""",
+     ["Prefill reads the whole prompt before the first token; decode then writes the answer, one token per sequence and step. See "
+      "`inferd_request_prefill_seconds` and `inferd_request_decode_seconds`."]),
+    ("""what should I monitor|which metrics are important|which metrics should I watch|what should I alert on|what do I watch
+which metric should I alert on|what are the most important metrics|which metrics do I need|what should be on my dashboard""",
+     ["Begin with `inferd_requests_ended_total` by outcome for errors, `inferd_time_to_first_token_seconds` and "
+      "`inferd_inter_token_seconds` for latency, and `inferd_queue_depth` and `inferd_kv_cache_usage_ratio` for load."]),
     ("""what is a token|what are tokens|explain tokens|what does token mean""",
      ["A token is the unit a language model reads and writes: a word or a piece of one. Prompts and answers are counted in "
       "tokens."]),
@@ -244,7 +253,8 @@ book a flight|order a pizza|play chess with me|draw a cat|show me a picture|what
 how old is the universe|what is the speed of light|how tall is Mount Everest|who invented the telephone
 how do I build {o}|how can I repair {o}|I need {o}|where do I find {o}|I want to buy {o}|can you make {o}|is there {o}
 help me with {o}|which {o} is best|show me {o}|can I use {o}|how do I grow {o}|I want to see {o}|how do I measure {o}
-something about {o}|what are {o} made of|are there {o}|how many {o} are there|{o}|what about {o}|how do I find {o}
+something about {o}|write a paragraph about {o}|write a text about {o}|who knows {o}|who won the {o}|where is the {o}
+what are {o} made of|are there {o}|how many {o} are there|{o}|what about {o}|how do I find {o}
 compare {o} with {o}|which is better, {o} or {o}|write about {o}|list the best {o}|give me a recipe for {o}|sell me {o}
 translate {o}|who painted the Mona Lisa|what is DNA|how do vaccines work|what is blockchain|who is Einstein|who was Napoleon
 what is a black hole|how do airplanes fly|what is {o}|tell me about {o}|explain {o}|how do I make {o}|who invented {o}
@@ -257,6 +267,8 @@ bicycles cars trains airplanes rockets satellites telescopes microscopes cameras
 castles bridges hospitals schools universities doctors lawyers farmers soldiers pirates vikings samurai emperors dragons ghosts
 vampires magic yoga meditation running swimming climbing fishing cooking baking bread pizza soup salad apples oranges potatoes
 shoes jackets hats umbrellas blankets pillows candles gold silver diamonds oil coal steel glass paper plastic cotton""".split()
+
+TOO_BIG = "That sum is too big for me: I can only do small ones."
 
 UNKNOWN = ["I do not know that: I am a small demo model and know only inferd, its metrics, settings and commands."]
 
@@ -302,14 +314,15 @@ how long the queue is|how many users wait|queued requests""",
 first token latency|how fast the first word comes""",
     "inferd_inter_token_seconds": "stutter|the pause between tokens|inter-token latency|how smooth the stream is|ITL",
     "inferd_time_per_output_token_seconds": "TPOT|how fast one answer is written|reading speed|the speed of one stream",
-    "inferd_generated_tokens_total": """tokens per second|throughput|the output speed|how many tokens are generated|generation speed
+    "inferd_generated_tokens_total": """tokens per second|how many tokens per second I get|how many tokens per second it makes|throughput|the output speed|how many tokens are generated|generation speed
 how fast the server generates""",
     "inferd_prompt_tokens_total": "input tokens|how many prompt tokens are read|prompt throughput",
     "inferd_requests_received_total": """the request rate|how many requests arrive|requests per second|traffic|the demand|how many requests
 come in|incoming requests""",
     "inferd_requests_ended_total": """the error rate|failed requests|how many requests fail|the success rate|how many requests succeed
 availability|errors""",
-    "inferd_request_duration_seconds": """latency|response time|how long a request takes|end-to-end latency|how long answers take
+    "inferd_request_duration_seconds": """latency|p99 latency|latency percentiles|p95 latency|the 99th percentile of latency
+response time|how long a request takes|end-to-end latency|how long answers take
 the total time of a request|how slow requests are""",
     "inferd_requests_running": "how many requests run|running requests|the current batch|how many answers are being written",
     "inferd_requests_rejected_total": "how many requests are refused|rejected requests|refused requests|why requests are refused|429s",
@@ -317,7 +330,7 @@ the total time of a request|how slow requests are""",
     "inferd_engine_busy_seconds_total": "how busy the engine is|engine utilization|the load of the engine|saturation",
     "inferd_engine_state": "the health of the engine|whether the engine is stalled|is the engine healthy",
     "inferd_engine_step_sequences": "the batch size|how big batches are|how many sequences are computed together",
-    "inferd_queue_oldest_seconds": "the oldest waiting request|the age of the head of the queue|a stuck queue",
+    "inferd_queue_oldest_seconds": "stuck requests|the oldest waiting request|the age of the head of the queue|a stuck queue",
     "inferd_model_info": "which model is loaded|the quantization of the model|the name of the model",
     "inferd_model_load_seconds": "how long loading the model takes|the load time|startup time",
     "inferd_preemptions_total": "preemptions|how often sequences are preempted|evicted sequences",
@@ -326,7 +339,7 @@ the total time of a request|how slow requests are""",
     "process_cpu_seconds_total": "CPU usage|how much CPU inferd uses|how many cores are used",
     "process_start_time_seconds": "uptime|when the daemon was started|restarts",
     "inferd_config_last_reload_successful": "whether the reload worked|a failed reload|did the config reload",
-    "queue.capacity": "the queue size|the maximum queue length|how long the queue may get|how many requests may wait",
+    "queue.capacity": "make the queue larger|a longer queue|the queue size|the maximum queue length|how long the queue may get|how many requests may wait",
     "queue.deadline": "the request timeout|how long a request may take|timeouts",
     "models[].max_running": "the batch size|the concurrency|how many requests run at once|the maximum batch size",
     "models[].threads": "the number of threads|how many cores are used|CPU threads",

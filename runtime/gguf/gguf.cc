@@ -27,7 +27,7 @@ constexpr std::uint32_t kMaxAlignment = 1U << 20U;
 // Caps far above any published file, so that a hostile one is refused before it costs anything.
 constexpr std::uint64_t kMaxKeys = 1U << 16U;
 constexpr std::uint64_t kMaxTensors = 1U << 18U;
-constexpr std::uint64_t kMaxKeyBytes = 65535;  // the format's own
+constexpr std::uint64_t kMaxKeyBytes = 65535;      // the format's own
 constexpr std::uint64_t kMaxTensorNameBytes = 64;  // the format's own
 constexpr std::uint64_t kMaxStringBytes = 64U << 20U;
 constexpr std::uint64_t kMaxArrayElements = 1U << 26U;
@@ -115,9 +115,7 @@ class Parser {
     if (!subject_.empty()) message += subject_ + ": ";
     return Error(code, message + std::move(what));
   }
-  tl::unexpected<Status> Corrupt(std::uint64_t offset, std::string what) const {
-    return Fail(Code::kCorrupt, offset, std::move(what));
-  }
+  tl::unexpected<Status> Corrupt(std::uint64_t offset, std::string what) const { return Fail(Code::kCorrupt, offset, std::move(what)); }
 
   Result<> Need(std::uint64_t count, std::string_view what) const {
     if (count <= Remaining()) return {};
@@ -138,8 +136,7 @@ class Parser {
     const std::uint64_t start = position_;
     INFERD_ASSIGN_OR_RETURN(const auto length, Read<std::uint64_t>(std::string(what) + " length"));
     if (length > max_bytes) {
-      return Corrupt(start, std::string(what) + " of " + std::to_string(length) + " bytes: expected at most " +
-                                std::to_string(max_bytes));
+      return Corrupt(start, std::string(what) + " of " + std::to_string(length) + " bytes: expected at most " + std::to_string(max_bytes));
     }
     INFERD_RETURN_IF_ERROR(Need(length, what));
     const std::string_view text(reinterpret_cast<const char*>(bytes_.data() + position_), length);
@@ -159,16 +156,16 @@ class Parser {
   Result<> CountFits(std::uint64_t offset, std::string_view what, std::uint64_t count, std::uint64_t min_bytes) const {
     if (count <= Remaining() / min_bytes) return {};
     return Corrupt(offset, std::string(what) + " count " + std::to_string(count) + ": expected at most " +
-                               std::to_string(Remaining() / min_bytes) + ", which is what the remaining " +
-                               std::to_string(Remaining()) + " bytes can hold");
+                               std::to_string(Remaining() / min_bytes) + ", which is what the remaining " + std::to_string(Remaining()) +
+                               " bytes can hold");
   }
 
   Result<> ReadHeader() {
     if (bytes_.empty()) return Corrupt(0, "expected magic 'GGUF', but the file is empty");
     INFERD_RETURN_IF_ERROR(Need(kMagic.size(), "magic 'GGUF'"));
     if (std::memcmp(bytes_.data(), kMagic.data(), kMagic.size()) != 0) {
-      return Corrupt(0, "expected magic 'GGUF', found " +
-                            Quote({reinterpret_cast<const char*>(bytes_.data()), kMagic.size()}) + ": not a GGUF file");
+      return Corrupt(
+          0, "expected magic 'GGUF', found " + Quote({reinterpret_cast<const char*>(bytes_.data()), kMagic.size()}) + ": not a GGUF file");
     }
     position_ = kMagic.size();
     INFERD_ASSIGN_OR_RETURN(file_.version_, Read<std::uint32_t>("version"));
@@ -281,14 +278,14 @@ class Parser {
     if (value == nullptr) return {};
     subject_ = "key " + Quote(kKey);
     const auto* alignment = std::get_if<std::uint32_t>(value);
-    const auto offset = static_cast<std::uint64_t>(reinterpret_cast<const std::byte*>(
-                            file_.metadata_[file_.key_index_.at(kKey)].first.data()) - bytes_.data());
+    const auto offset = static_cast<std::uint64_t>(
+        reinterpret_cast<const std::byte*>(file_.metadata_[file_.key_index_.at(kKey)].first.data()) - bytes_.data());
     if (alignment == nullptr) {
       return Corrupt(offset, "expected uint32, found " + std::string(kValueTypes[value->index()].name));
     }
     if (!std::has_single_bit(*alignment) || *alignment < kMinAlignment || *alignment > kMaxAlignment) {
-      return Corrupt(offset, "alignment " + std::to_string(*alignment) + ": expected a power of two from " +
-                                 std::to_string(kMinAlignment) + " to " + std::to_string(kMaxAlignment));
+      return Corrupt(offset, "alignment " + std::to_string(*alignment) + ": expected a power of two from " + std::to_string(kMinAlignment) +
+                                 " to " + std::to_string(kMaxAlignment));
     }
     file_.alignment_ = *alignment;
     subject_.clear();
@@ -458,8 +455,7 @@ tl::unexpected<Status> MissingKey(const GgufFile& file, std::string_view key) {
 }
 
 tl::unexpected<Status> WrongType(const GgufFile& file, std::string_view key, const Value& found, std::string_view expected) {
-  return Error(Code::kCorrupt,
-               file.name() + ": key " + Quote(key) + ": found " + TypeName(found) + ", expected " + std::string(expected));
+  return Error(Code::kCorrupt, file.name() + ": key " + Quote(key) + ": found " + TypeName(found) + ", expected " + std::string(expected));
 }
 
 template <typename T>

@@ -89,8 +89,8 @@ Result<> BpeTokenizer::IndexTokens(const gguf::GgufFile& file) {
     if (vocabulary_.types[i] != TokenType::kNormal || vocabulary_.bytes[i].empty()) continue;
     const auto [entry, is_new] = normal_.try_emplace(vocabulary_.bytes[i], static_cast<TokenId>(i));
     if (!is_new) {
-      return Corrupt(file, kTokensKey, "token " + std::to_string(i) + " is the same as token " + std::to_string(entry->second) +
-                                           ", expected each once");
+      return Corrupt(file, kTokensKey,
+                     "token " + std::to_string(i) + " is the same as token " + std::to_string(entry->second) + ", expected each once");
     }
   }
   byte_tokens_.reserve(256);
@@ -168,8 +168,8 @@ void BpeTokenizer::EncodeWord(std::string_view word, Scratch& scratch, std::vect
   symbols.clear();
   const auto count = static_cast<std::uint32_t>(word.size());
   for (std::uint32_t i = 0; i < count; ++i) {
-    symbols.push_back({byte_tokens_[static_cast<std::uint8_t>(word[i])], i == 0 ? Scratch::kNone : i - 1,
-                       i + 1 == count ? Scratch::kNone : i + 1});
+    symbols.push_back(
+        {byte_tokens_[static_cast<std::uint8_t>(word[i])], i == 0 ? Scratch::kNone : i - 1, i + 1 == count ? Scratch::kNone : i + 1});
   }
   const auto consider = [&](std::uint32_t left) {
     if (left == Scratch::kNone || symbols[left].next == Scratch::kNone) return;

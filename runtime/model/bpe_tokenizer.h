@@ -40,7 +40,7 @@ class BpeTokenizer final : public VocabularyTokenizer {
   }
 
   const PreTokenizer pre_tokenizer_;
-  const bool whole_words_first_;  // a word that is a token is taken as it is, whatever the merges would make of it
+  const bool whole_words_first_;                          // a word that is a token is taken as it is, whatever the merges would make of it
   std::unordered_map<std::string_view, TokenId> normal_;  // tokens that text can become, by their bytes
   std::vector<TokenId> byte_tokens_;                      // by byte
   std::unordered_map<std::uint64_t, Merge> merges_;       // by PairKey of the two parts

@@ -27,9 +27,9 @@ constexpr std::string_view kDeepSeekUser = "<｜User｜>";
 constexpr std::string_view kDeepSeekAssistant = "<｜Assistant｜>";
 
 // What no message may smuggle in.
-constexpr std::array<std::string_view, 14> kMarkers{
-    kImStart, kImEnd, kStartHeader, kEndHeader, kEndOfTurn, kLlamaBos, kDeepSeekBos, kDeepSeekEos, kDeepSeekUser, kDeepSeekAssistant,
-    "<|end_of_text|>", "<|eom_id|>", "<|endoftext|>", "<|EOT|>"};
+constexpr std::array<std::string_view, 14> kMarkers{kImStart,          kImEnd,       kStartHeader,    kEndHeader,    kEndOfTurn,
+                                                    kLlamaBos,         kDeepSeekBos, kDeepSeekEos,    kDeepSeekUser, kDeepSeekAssistant,
+                                                    "<|end_of_text|>", "<|eom_id|>", "<|endoftext|>", "<|EOT|>"};
 
 // ---- Text helpers, as Python's str has them ------------------------------------------------------------------------------------
 

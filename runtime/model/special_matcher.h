@@ -31,9 +31,9 @@ class SpecialMatcher {
   using Node = std::uint32_t;
   static std::uint64_t Edge(Node node, char byte) { return std::uint64_t{node} << 8U | static_cast<std::uint8_t>(byte); }
 
-  std::array<bool, 256> starts_{};              // bytes that begin some token
+  std::array<bool, 256> starts_{};                 // bytes that begin some token
   std::unordered_map<std::uint64_t, Node> edges_;  // a trie
-  std::vector<TokenId> token_of_node_{-1};      // -1: no token ends here; node 0 is the root
+  std::vector<TokenId> token_of_node_{-1};         // -1: no token ends here; node 0 is the root
 };
 
 }  // namespace inferd::model

@@ -50,7 +50,7 @@ std::optional<std::uint8_t> ByteOf(std::string_view name) {
 Result<std::unique_ptr<Tokenizer>> SpmTokenizer::FromGguf(const gguf::GgufFile& file) {
   INFERD_ASSIGN_OR_RETURN(Vocabulary vocabulary, Vocabulary::FromGguf(file, {.add_bos = true, .bos = 1, .eos = 2}));
 
-  std::array<TokenId, 256> byte_tokens;
+  std::array<TokenId, 256> byte_tokens{};
   byte_tokens.fill(-1);
   for (std::size_t i = 0; i < vocabulary.size(); ++i) {
     std::string& bytes = vocabulary.bytes[i];
@@ -66,15 +66,16 @@ Result<std::unique_ptr<Tokenizer>> SpmTokenizer::FromGguf(const gguf::GgufFile& 
     }
   }
   if (const auto missing = std::ranges::find(byte_tokens, -1); missing != byte_tokens.end()) {
-    return Corrupt(file, kTokensKey, "no token stands for byte " + std::to_string(missing - byte_tokens.begin()) +
-                                         ", expected one for each byte");
+    return Corrupt(file, kTokensKey,
+                   "no token stands for byte " + std::to_string(missing - byte_tokens.begin()) + ", expected one for each byte");
   }
 
   if (!file.Has(kScoresKey)) return Corrupt(file, kScoresKey, "is missing, expected a score for each token");
   INFERD_ASSIGN_OR_RETURN(const std::vector<float> scores, file.GetFloats(kScoresKey));
   if (scores.size() != vocabulary.size()) {
-    return Corrupt(file, kScoresKey, "found " + std::to_string(scores.size()) + " scores, expected one for each of " +
-                                         std::to_string(vocabulary.size()) + " tokens");
+    return Corrupt(
+        file, kScoresKey,
+        "found " + std::to_string(scores.size()) + " scores, expected one for each of " + std::to_string(vocabulary.size()) + " tokens");
   }
   constexpr std::string_view kPrefixKey = "tokenizer.ggml.add_space_prefix";
   bool add_space_prefix = true;

@@ -35,15 +35,15 @@ Result<std::vector<TokenType>> ReadTypes(const gguf::GgufFile& file, std::size_t
   if (!file.Has(kKey)) return std::vector<TokenType>(vocab_size, TokenType::kNormal);
   INFERD_ASSIGN_OR_RETURN(const std::vector<std::int64_t> numbers, file.GetInts(kKey));
   if (numbers.size() != vocab_size) {
-    return Corrupt(file, kKey, "found " + std::to_string(numbers.size()) + " entries, expected one for each of " +
-                                   std::to_string(vocab_size) + " tokens");
+    return Corrupt(
+        file, kKey,
+        "found " + std::to_string(numbers.size()) + " entries, expected one for each of " + std::to_string(vocab_size) + " tokens");
   }
   std::vector<TokenType> types;
   types.reserve(vocab_size);
   for (const std::int64_t number : numbers) {
     if (number < 0 || number > static_cast<std::int64_t>(TokenType::kByte)) {
-      return Corrupt(file, kKey, "token " + std::to_string(types.size()) + " is of type " + std::to_string(number) +
-                                     ", expected 0 to 6");
+      return Corrupt(file, kKey, "token " + std::to_string(types.size()) + " is of type " + std::to_string(number) + ", expected 0 to 6");
     }
     types.push_back(static_cast<TokenType>(number));
   }
@@ -64,8 +64,9 @@ Result<Vocabulary> Vocabulary::FromGguf(const gguf::GgufFile& file, const Defaul
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     const bool searched = vocabulary.types[i] == TokenType::kControl || vocabulary.types[i] == TokenType::kUserDefined;
     if (searched && tokens[i].size() > SpecialMatcher::kMaxBytes) {
-      return Corrupt(file, kTokens, "special token " + std::to_string(i) + " has " + std::to_string(tokens[i].size()) +
-                                        " bytes, expected at most " + std::to_string(SpecialMatcher::kMaxBytes));
+      return Corrupt(file, kTokens,
+                     "special token " + std::to_string(i) + " has " + std::to_string(tokens[i].size()) + " bytes, expected at most " +
+                         std::to_string(SpecialMatcher::kMaxBytes));
     }
   }
 

@@ -27,7 +27,7 @@ enum class TokenType : std::uint8_t {
   kControl = 3,      // never made from what a user wrote
   kUserDefined = 4,  // always found in text, before the merges see it
   kUnused = 5,
-  kByte = 6,         // "<0x0A>": one byte
+  kByte = 6,  // "<0x0A>": one byte
 };
 
 struct Vocabulary {
@@ -38,7 +38,7 @@ struct Vocabulary {
   bool add_bos = false, add_eos = false;
 
   struct Defaults {
-    bool add_bos;
+    bool add_bos = false;
     std::optional<std::uint64_t> bos, eos;  // used when the file names none and the token is a control token
   };
   // Reads tokenizer.ggml.*: `bytes` are still the texts as they stand in the file; the family turns its own spelling into bytes.

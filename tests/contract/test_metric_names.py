@@ -44,6 +44,8 @@ def build_words():
 def test_every_mention_is_in_the_catalogue():
     metrics, build, faults = catalogue(), build_words(), []
     for path in tree.files():
+        if path.startswith("models/"):
+            continue  # the demo model also learns to say that it does not know made-up names
         if path.endswith(TEXTS):
             source = tree.text(path)
         elif path.endswith((".cc", ".h")):

@@ -27,8 +27,7 @@ namespace inferd::testing {
 class GgufBytes {
  public:
   template <typename T>
-    requires std::is_arithmetic_v<T>
-  GgufBytes& Put(T value) {
+  requires std::is_arithmetic_v<T> GgufBytes& Put(T value) {
     const auto* bytes = reinterpret_cast<const std::byte*>(&value);
     bytes_.insert(bytes_.end(), bytes, bytes + sizeof(T));
     return *this;
@@ -68,8 +67,7 @@ class GgufBuilder {
 
   // Scalars. The C++ type chooses the type in the file.
   template <typename T>
-    requires std::is_arithmetic_v<T>
-  GgufBuilder& Add(std::string_view key, T value) {
+  requires std::is_arithmetic_v<T> GgufBuilder& Add(std::string_view key, T value) {
     if (key == "general.alignment") alignment_ = static_cast<std::size_t>(value);
     Key(key, TypeNumber<T>()).Put(value);
     return *this;
@@ -81,8 +79,7 @@ class GgufBuilder {
   GgufBuilder& Add(std::string_view key, const char* value) { return Add(key, std::string_view(value)); }
 
   template <typename T>
-    requires std::is_arithmetic_v<T>
-  GgufBuilder& AddArray(std::string_view key, const std::vector<T>& values) {
+  requires std::is_arithmetic_v<T> GgufBuilder& AddArray(std::string_view key, const std::vector<T>& values) {
     Key(key, kArrayType).U32(TypeNumber<T>()).U64(values.size());
     for (const T value : values) metadata_.Put(value);
     return *this;

@@ -35,7 +35,7 @@ inline std::string ByteLevelSpelling(std::string_view text) {
 struct TinyVocabulary {
   std::vector<std::string> tokens;  // as spelled in the file
   std::vector<std::int32_t> types;
-  std::vector<float> scores;  // SentencePiece only
+  std::vector<float> scores;        // SentencePiece only
   std::vector<std::string> merges;  // byte-level only
 
   std::int32_t Add(std::string token, std::int32_t type, float score = 0) {

@@ -59,7 +59,8 @@ void WriteTokenizerSeeds(const std::filesystem::path& folder) {
 
 void WriteChatSeeds(const std::filesystem::path& folder) {
   constexpr std::string_view kSources[] = {
-      "{% for m in messages %}{{'<|im_start|>' + m.role}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n<think>\\n' }}",
+      "{% for m in messages %}{{'<|im_start|>' + m.role}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n<think>\\n' "
+      "}}",
       "{{ '<|im_start|>system\\nBe kind.<|im_end|>\\n' }}</think> last_query_index",
       "{# note #}{{ bos_token }}{% set date_string = \"26 Jul 2024\" %}{{ 'Cutting Knowledge Date: x\\n' }}<|start_header_id|>",
       "{{ 'User: ' + c }}{{ 'Assistant:' + eos_token }}", "<｜User｜><｜Assistant｜></think> is_first_sp"};

@@ -19,6 +19,13 @@ import time
 SLOW = os.environ.get("INFERD_TEST_SLOW", "") not in ("", "0")
 # What a sanitizer build may take longer.
 PATIENCE = 6.0 if SLOW else 1.0
+
+
+def tokens(n):
+    """How many tokens to ask for when the point is that it takes a while: fewer where each takes longer."""
+    return max(16, n // 8) if SLOW else n
+
+
 CHAT = "/v1/chat/completions"
 TEXT = "/v1/completions"
 
@@ -312,7 +319,7 @@ class Setup:
             "api": {"listen": ["127.0.0.1:0"]},
             "observability": {"listen": "127.0.0.1:0"},
             "models": [{"name": "demo", "path": str(self.model), "threads": 2, "warmup": 1}],
-            "lifecycle": {"drain_timeout": "20s"},
+            "lifecycle": {"drain_timeout": f"{20 * PATIENCE:.0f}s"},
         }
 
     @staticmethod

@@ -7,10 +7,10 @@ import signal
 import socket
 import time
 
-from harness import CHAT, TEXT, PATIENCE, eventually, events, request
+from harness import CHAT, PATIENCE, TEXT, eventually, events, request, tokens
 
 # Four choices: with max_running 4 one such request fills the batch.
-LONG = {"model": "demo", "prompt": "The", "max_tokens": 300, "n": 4, "ignore_eos": True}
+LONG = {"model": "demo", "prompt": "The", "max_tokens": tokens(120), "n": 4, "ignore_eos": True}
 
 
 def in_background(count, function):
@@ -31,8 +31,8 @@ def tolerant_post(d, body):
 def test_sigterm_finishes_what_was_admitted(setup):
     """Everything that got in gets its whole answer; what comes later is told to go elsewhere; exit code 0."""
     with setup.daemon({"models": [{**setup.configuration()["models"][0], "max_running": 4}]}) as d:
-        futures = in_background(6, lambda: tolerant_post(d, LONG))
-        eventually(lambda: d.metrics().sum("inferd_requests_in_flight") >= 6, 10, "six requests are inside")
+        futures = in_background(4, lambda: tolerant_post(d, LONG))
+        eventually(lambda: d.metrics().sum("inferd_requests_in_flight") >= 4, 10, "four requests are inside")
         d.send(signal.SIGTERM)
 
         def refuses():
@@ -55,7 +55,7 @@ def test_sigterm_finishes_what_was_admitted(setup):
 
 def test_a_stream_in_a_drain_is_finished(setup):
     with setup.daemon() as d:
-        body = {"model": "demo", "messages": [{"role": "user", "content": "x"}], "max_tokens": 400, "stream": True, "ignore_eos": True}
+        body = {"model": "demo", "messages": [{"role": "user", "content": "x"}], "max_tokens": tokens(200), "stream": True, "ignore_eos": True}
         [future] = in_background(1, lambda: d.post(CHAT, body, timeout=60))
         eventually(lambda: d.metrics().sum("inferd_requests_in_flight") >= 1 or future.done(), 10, "the stream has begun")
         d.send(signal.SIGTERM)
@@ -135,7 +135,7 @@ def test_sighup_with_a_bad_configuration(setup):
 
 def test_sighup_under_load(setup):
     with setup.daemon() as d:
-        futures = in_background(4, lambda: [tolerant_post(d, {**LONG, "max_tokens": 40}) for _ in range(5)])
+        futures = in_background(4, lambda: [tolerant_post(d, {**LONG, "max_tokens": tokens(24)}) for _ in range(3)])
         for _ in range(10):
             d.send(signal.SIGHUP)
             time.sleep(0.02)  # the pace of an impatient operator, not a condition

@@ -60,20 +60,18 @@ TEST_P(ChatGolden, EveryConversationRendersTheSame) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Templates, ChatGolden,
-                         ::testing::Values(Known{"chatml", ChatFamily::kChatMl, false, false},
-                                           Known{"qwen2.5", ChatFamily::kChatMl, false, false},
-                                           Known{"qwen3", ChatFamily::kChatMl, true, false},
-                                           Known{"llama3", ChatFamily::kLlama3, false, false},
-                                           Known{"llama3.1", ChatFamily::kLlama3, false, false},
-                                           Known{"deepseek-llm", ChatFamily::kDeepSeek, false, false},
-                                           Known{"deepseek-r1-distill", ChatFamily::kDeepSeekR1, true, false},
-                                           Known{"deepseek-r1-distill-think", ChatFamily::kDeepSeekR1, true, true}),
-                         [](const auto& test) {
-                           std::string name = test.param.name;
-                           std::erase_if(name, [](char c) { return c == '-' || c == '.'; });
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Templates, ChatGolden,
+    ::testing::Values(Known{"chatml", ChatFamily::kChatMl, false, false}, Known{"qwen2.5", ChatFamily::kChatMl, false, false},
+                      Known{"qwen3", ChatFamily::kChatMl, true, false}, Known{"llama3", ChatFamily::kLlama3, false, false},
+                      Known{"llama3.1", ChatFamily::kLlama3, false, false}, Known{"deepseek-llm", ChatFamily::kDeepSeek, false, false},
+                      Known{"deepseek-r1-distill", ChatFamily::kDeepSeekR1, true, false},
+                      Known{"deepseek-r1-distill-think", ChatFamily::kDeepSeekR1, true, true}),
+    [](const auto& test) {
+      std::string name = test.param.name;
+      std::erase_if(name, [](char c) { return c == '-' || c == '.'; });
+      return name;
+    });
 
 TEST(ChatTemplate, RefusesWhatItDoesNotKnow) {
   for (const char* name : {"mistral", "gemma"}) {
@@ -154,11 +152,13 @@ TEST(ChatTemplate, DetailsComeFromTheSource) {
       "{% if messages[0]['role'] != 'system' %}<|im_start|>system\nBe \"nice\".<|im_end|>\n{% endif %}{% for message in messages %}"
       "<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}");
   ASSERT_TRUE(raw);
-  EXPECT_THAT(Join(*raw->Render(std::vector<ChatMessage>{{"user", "a"}})), ::testing::StartsWith("<|im_start|>system\nBe \"nice\".<|im_end|>"));
+  EXPECT_THAT(Join(*raw->Render(std::vector<ChatMessage>{{"user", "a"}})),
+              ::testing::StartsWith("<|im_start|>system\nBe \"nice\".<|im_end|>"));
 
   const auto joined = ChatTemplate::FromJinja("{% if ns.is_first_sp %}{% endif %}{{'<｜User｜>'}}{{'<｜Assistant｜>'}}");
   ASSERT_TRUE(joined);
-  EXPECT_THAT(Join(*joined->Render(std::vector<ChatMessage>{{"system", "one"}, {"system", "two"}, {"user", "x"}})), HasSubstr("one\n\ntwo<"));
+  EXPECT_THAT(Join(*joined->Render(std::vector<ChatMessage>{{"system", "one"}, {"system", "two"}, {"user", "x"}})),
+              HasSubstr("one\n\ntwo<"));
 }
 
 TEST(ChatTemplate, FromGgufTakesTheFilesOwnTokens) {
@@ -181,7 +181,8 @@ TEST(ChatTemplate, FromGgufTakesTheFilesOwnTokens) {
 }
 
 TEST(ChatTemplate, AnySourceIsReadWithoutHarm) {
-  for (const char* source : {"{", "{{", "{{ '", "{{ '\\", "{%", "{#", "{# <|im_start|>", "<|im_start|>{{ \"<|im_start|>system\\n", "}}{{"}) {
+  for (const char* source :
+       {"{", "{{", "{{ '", "{{ '\\", "{%", "{#", "{# <|im_start|>", "<|im_start|>{{ \"<|im_start|>system\\n", "}}{{"}) {
     static_cast<void>(ChatTemplate::FromJinja(source));
   }
 }

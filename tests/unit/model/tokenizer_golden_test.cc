@@ -84,8 +84,7 @@ TEST_P(TokenizerGolden, EveryTextGivesTheSameIds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, TokenizerGolden,
-                         ::testing::Values("llama-bpe", "qwen2", "deepseek-llm", "deepseek-r1-qwen", "gpt-2", "spm"),
-                         [](const auto& test) {
+                         ::testing::Values("llama-bpe", "qwen2", "deepseek-llm", "deepseek-r1-qwen", "gpt-2", "spm"), [](const auto& test) {
                            std::string name = test.param;
                            std::erase(name, '-');
                            return name;

@@ -62,7 +62,10 @@ TEST(SplitWords, Llama3) {
   EXPECT_THAT(Words("llama-bpe", "x!!\n\ny"), ElementsAre("x", "!!\n\n", "y"));
   EXPECT_THAT(Words("llama-bpe", "(word) 你好"), ElementsAre("(word", ")", " 你好"));
   EXPECT_THAT(Words("llama-bpe", "end  "), ElementsAre("end", "  "));
-  EXPECT_THAT(Words("llama-bpe", "a\xFF\xFE" "b"), ElementsAre("a", "\xFF\xFE", "b"));
+  EXPECT_THAT(Words("llama-bpe",
+                    "a\xFF\xFE"
+                    "b"),
+              ElementsAre("a", "\xFF\xFE", "b"));
   EXPECT_THAT(Words("llama-bpe", ""), IsEmpty());
 }
 
@@ -217,15 +220,14 @@ TEST(SpmTokenizer, WithoutSpacePrefix) {
 
 class EveryFamily : public ::testing::TestWithParam<const char*> {
  protected:
-  std::unique_ptr<Tokenizer> tokenizer_ = std::string_view(GetParam()) == "spm"
-                                              ? Make(SentencePieceFile(SentencePieceVocabulary()))
-                                              : Make(ByteLevelFile(GetParam(), ByteLevelVocabulary()));
+  std::unique_ptr<Tokenizer> tokenizer_ = std::string_view(GetParam()) == "spm" ? Make(SentencePieceFile(SentencePieceVocabulary()))
+                                                                                : Make(ByteLevelFile(GetParam(), ByteLevelVocabulary()));
 };
 
 TEST_P(EveryFamily, RandomBytesComeBack) {
   // Pieces that make trouble where they meet, between bytes of any value.
-  constexpr std::string_view kPieces[] = {" ", "  ", "\n", "hello", "<tool>", "<think>", "<|im_end|>", "</s>", "▁", "é", "中", "😀", "'s",
-                                          "123", "\xE4\xB8", "\xF0\x9F", "<0x0A>", "\xC4\xA0"};
+  constexpr std::string_view kPieces[] = {" ", "  ", "\n", "hello", "<tool>", "<think>",  "<|im_end|>", "</s>",   "▁",
+                                          "é", "中", "😀",  "'s",    "123",    "\xE4\xB8", "\xF0\x9F",   "<0x0A>", "\xC4\xA0"};
   std::mt19937 random(1);
   for (int i = 0; i < 3000; ++i) {
     std::string text;
@@ -248,8 +250,8 @@ TEST_P(EveryFamily, HostileTextTakesLinearTime) {
     while (text.size() < kMegabyte) text += unit;
     return text;
   };
-  for (const std::string_view unit : {"a", "l", "he", "hello", "😀", " ", "\n", " \n", "1", "!", "'", "<", "<tool", "<tool>", "é",
-                                      "\xFF", "▁"}) {
+  for (const std::string_view unit :
+       {"a", "l", "he", "hello", "😀", " ", "\n", " \n", "1", "!", "'", "<", "<tool", "<tool>", "é", "\xFF", "▁"}) {
     const std::string text = repeat(unit);
     EXPECT_EQ(tokenizer_->Decode(tokenizer_->Encode(text, kTrusted), true), text) << unit;
   }
@@ -258,8 +260,7 @@ TEST_P(EveryFamily, HostileTextTakesLinearTime) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Tokenizers, EveryFamily,
-                         ::testing::Values("llama-bpe", "qwen2", "deepseek-llm", "deepseek-r1-qwen", "gpt-2", "spm"),
-                         [](const auto& test) {
+                         ::testing::Values("llama-bpe", "qwen2", "deepseek-llm", "deepseek-r1-qwen", "gpt-2", "spm"), [](const auto& test) {
                            std::string name = test.param;
                            std::erase(name, '-');
                            return name;
@@ -292,14 +293,21 @@ std::vector<Refusal> Refusals() {
       {"NoTokenizer", GgufBuilder(), Code::kCorrupt, {"'tokenizer.ggml.model' is missing"}},
       {"OtherModel", GgufBuilder().Add("tokenizer.ggml.model", "bert"), Code::kUnsupported, {"'bert'", "gpt2", "llama"}},
       {"NoPre", GgufBuilder().Add("tokenizer.ggml.model", "gpt2"), Code::kUnsupported, {"'tokenizer.ggml.pre'", "qwen2"}},
-      {"OtherPre", GgufBuilder().Add("tokenizer.ggml.model", "gpt2").Add("tokenizer.ggml.pre", "tekken"), Code::kUnsupported,
+      {"OtherPre",
+       GgufBuilder().Add("tokenizer.ggml.model", "gpt2").Add("tokenizer.ggml.pre", "tekken"),
+       Code::kUnsupported,
        {"'tekken'", "llama-bpe", "deepseek-r1-qwen"}},
-      {"DefaultPre", GgufBuilder().Add("tokenizer.ggml.model", "gpt2").Add("tokenizer.ggml.pre", "default"), Code::kUnsupported,
+      {"DefaultPre",
+       GgufBuilder().Add("tokenizer.ggml.model", "gpt2").Add("tokenizer.ggml.pre", "default"),
+       Code::kUnsupported,
        {"'default'"}},
-      {"NoTokens", GgufBuilder().Add("tokenizer.ggml.model", "gpt2").Add("tokenizer.ggml.pre", "qwen2"), Code::kCorrupt,
+      {"NoTokens",
+       GgufBuilder().Add("tokenizer.ggml.model", "gpt2").Add("tokenizer.ggml.pre", "qwen2"),
+       Code::kCorrupt,
        {tokens, "is missing"}},
       {"EmptyTokens",
-       GgufBuilder().Add("tokenizer.ggml.model", "llama").AddArray("tokenizer.ggml.tokens", std::vector<std::string>{}), Code::kCorrupt,
+       GgufBuilder().Add("tokenizer.ggml.model", "llama").AddArray("tokenizer.ggml.tokens", std::vector<std::string>{}),
+       Code::kCorrupt,
        {tokens, "is empty"}},
       {"NoMerges",
        GgufBuilder()
@@ -313,12 +321,19 @@ std::vector<Refusal> Refusals() {
       {"ByteMissing", Changed([](auto& v) { v.tokens[0x41] = "AA"; }), Code::kCorrupt, {tokens, "byte 65"}},
       {"SameTokenTwice", Changed([](auto& v) { v.Add("A", 1); }), Code::kCorrupt, {tokens, "token 267", "token 65"}},
       {"SpecialTooLong", Changed([](auto& v) { v.Add(std::string(257, '<'), 3); }), Code::kCorrupt, {tokens, "267", "256"}},
-      {"MergeWithoutSpace", Changed([](auto& v) { v.merges.push_back("ab"); }), Code::kCorrupt, {"'tokenizer.ggml.merges'", "merge 7 'ab'"}},
+      {"MergeWithoutSpace",
+       Changed([](auto& v) { v.merges.push_back("ab"); }),
+       Code::kCorrupt,
+       {"'tokenizer.ggml.merges'", "merge 7 'ab'"}},
       {"MergeOfUnknown", Changed([](auto& v) { v.merges.push_back("q u"); }), Code::kCorrupt, {"merge 7 'q u'", "vocabulary"}},
       {"MergeSpelledWrong", Changed([](auto& v) { v.merges.push_back("中 文"); }), Code::kCorrupt, {"merge 7", "spelling"}},
-      {"BosOutOfRange", ByteLevelFile("qwen2", ByteLevelVocabulary()).Add("tokenizer.ggml.bos_token_id", std::uint32_t{267}),
-       Code::kCorrupt, {"'tokenizer.ggml.bos_token_id'", "token 267", "less than 267"}},
-      {"EotOfWrongType", ByteLevelFile("qwen2", ByteLevelVocabulary()).Add("tokenizer.ggml.eot_token_id", "x"), Code::kCorrupt,
+      {"BosOutOfRange",
+       ByteLevelFile("qwen2", ByteLevelVocabulary()).Add("tokenizer.ggml.bos_token_id", std::uint32_t{267}),
+       Code::kCorrupt,
+       {"'tokenizer.ggml.bos_token_id'", "token 267", "less than 267"}},
+      {"EotOfWrongType",
+       ByteLevelFile("qwen2", ByteLevelVocabulary()).Add("tokenizer.ggml.eot_token_id", "x"),
+       Code::kCorrupt,
        {"'tokenizer.ggml.eot_token_id'", "string"}},
       {"NoScores",
        GgufBuilder()

@@ -1,0 +1,33 @@
+// The commands of inferctl, one file each. A command adds its subcommand and options to the app, and its callback does the work: tables
+// and text on stdout, what is wrong on stderr, the exit code in the context. To add a command: a file, a line here, a line in main.cc.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "CLI/CLI.hpp"
+
+namespace inferd::cli {
+
+inline constexpr int kExitGood = 0;
+inline constexpr int kExitBad = 1;  // the thing checked is not good, or it could not be reached
+inline constexpr int kExitUsage = 2;
+
+// Filled from the common options before a command's callback runs. Outlives all commands.
+struct Context {
+  std::string api_url = "http://127.0.0.1:8080";
+  std::string observe_url = "http://127.0.0.1:9464";
+  std::string api_key;  // from INFERD_API_KEY; empty: none
+  int exit_code = kExitGood;
+
+  // Reports a failure: one line on stderr, exit code 1.
+  void Fail(std::string_view what);
+};
+
+void AddBench(CLI::App& app, Context& context);
+void AddChat(CLI::App& app, Context& context);
+void AddDoctor(CLI::App& app, Context& context);
+void AddModel(CLI::App& app, Context& context);  // inspect, verify
+void AddStatus(CLI::App& app, Context& context);
+
+}  // namespace inferd::cli

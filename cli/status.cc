@@ -1,0 +1,98 @@
+// inferctl status: what GET /status of the observability plane says, as it is or as tables.
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/http_client.h"
+#include "cli/text.h"
+
+namespace inferd::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr Duration kTimeout = std::chrono::seconds(10);
+
+std::string Cell(const Json& value) {
+  if (value.is_string()) return PrintableLine(value.get_ref<const std::string&>(), 120);
+  if (value.is_number_float()) return FormatNumber(value.get<double>(), 3);
+  if (value.is_null()) return "-";
+  return PrintableLine(value.dump(-1, ' ', false, Json::error_handler_t::replace), 120);
+}
+
+bool IsTable(const Json& value) {
+  return value.is_array() && !value.empty() && std::ranges::all_of(value, [](const Json& row) { return row.is_object(); });
+}
+
+// Objects of one array as the rows of a table; the columns are the keys of all of them, in order of appearance.
+std::string ObjectTable(const Json& array) {
+  std::vector<std::vector<std::string>> rows(1);
+  for (const Json& object : array) {
+    for (const auto& [key, value] : object.items()) {
+      if (std::ranges::find(rows[0], key) == rows[0].end()) rows[0].push_back(key);
+    }
+  }
+  for (const Json& object : array) {
+    std::vector<std::string> row;
+    for (const std::string& key : rows[0]) row.push_back(object.contains(key) ? Cell(object[key]) : "-");
+    rows.push_back(std::move(row));
+  }
+  return Table(rows, /*header=*/true);
+}
+
+// Plain values first, as a list of names and values; then a section for each object or table in it.
+void PrintObject(const Json& object, const std::string& title) {
+  std::vector<std::vector<std::string>> values;
+  for (const auto& [key, value] : object.items()) {
+    if (!value.is_object() && !IsTable(value)) values.push_back({key, Cell(value)});
+  }
+  if (!title.empty()) std::printf("\n%s\n", title.c_str());
+  std::fputs(Table(values, /*header=*/false).c_str(), stdout);
+  for (const auto& [key, value] : object.items()) {
+    const std::string name = PrintableLine(title.empty() ? key : title + "." + key, 120);
+    if (value.is_object()) PrintObject(value, name);
+    if (IsTable(value)) std::printf("\n%s\n%s", name.c_str(), ObjectTable(value).c_str());
+  }
+}
+
+Result<Json> GetJson(HttpClient& client, const std::string& url) {
+  INFERD_ASSIGN_OR_RETURN(const HttpResponse response, client.Get(url, kTimeout));
+  Json json = Json::parse(response.body, nullptr, /*allow_exceptions=*/false);
+  if (response.status == 404) return Error(Code::kNotFound, url + ": " + ErrorMessage(response));
+  // /healthz answers 503 with its reasons: that is what is asked for.
+  if (!json.is_object()) return Error(Code::kUnavailable, url + ": expected a JSON object, got " + ErrorMessage(response));
+  return json;
+}
+
+Result<Json> ReadStatus(const Context& context) {
+  HttpClient client(context.api_key);
+  auto status = GetJson(client, JoinUrl(context.observe_url, "/status"));
+  if (status || status.error().code != Code::kNotFound) return status;
+  Json both = Json::object();
+  INFERD_ASSIGN_OR_RETURN(both["health"], GetJson(client, JoinUrl(context.observe_url, "/healthz")));
+  INFERD_ASSIGN_OR_RETURN(both["load"], GetJson(client, JoinUrl(context.observe_url, "/load")));
+  return both;
+}
+
+}  // namespace
+
+void AddStatus(CLI::App& app, Context& context) {
+  auto* command = app.add_subcommand("status", "Show what the daemon is doing");
+  const auto as_json = std::make_shared<bool>(false);
+  command->add_flag("--json", *as_json, "Print JSON");
+  command->callback([&context, as_json] {
+    const auto status = ReadStatus(context);
+    if (!status) return context.Fail(status.error().message);
+    if (*as_json) {
+      std::printf("%s\n", status->dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+    } else {
+      PrintObject(*status, "");
+    }
+  });
+}
+
+}  // namespace inferd::cli
