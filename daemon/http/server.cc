@@ -409,14 +409,15 @@ net::awaitable<void> Connection::Begin(Exchange& exchange, std::string body, std
   }
   bool done = false;
   std::exception_ptr failure;
-  net::post(shared_.workers, [&, self = shared_from_this(), executor = loop_.io.get_executor()] {
+  net::post(shared_.workers, [&, self = shared_from_this(), executor = loop_.io.get_executor()]() mutable {
     try {
       answer = call.Start(body);
     } catch (...) {
       failure = std::current_exception();
     }
     shared_.large_bodies.fetch_sub(1);
-    net::post(executor, [&done, self] {
+    // Moved: a connection may only end on its own thread.
+    net::post(executor, [&done, self = std::move(self)] {
       done = true;
       self->Notify();
     });

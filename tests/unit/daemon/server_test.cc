@@ -334,7 +334,7 @@ TEST_F(ServerTest, AClientThatDoesNotReadIsDropped) {
   ASSERT_TRUE(client.ReadUntil("begin"));
   // More than the kernel's buffers hold.
   const std::string megabyte(1U << 20U, 'x');
-  for (int i = 0; i < 16; ++i) engine_.Emit(megabyte);
+  for (int i = 0; i < 8; ++i) engine_.Emit(megabyte);
   ASSERT_TRUE(Eventually([&] {
     clock_.Advance(std::chrono::seconds(31));
     return server_->counters().timed_out >= 1;
