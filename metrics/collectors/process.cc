@@ -68,7 +68,9 @@ std::vector<prometheus::MetricFamily> ProcessCollector::Collect() const {
   }
   std::error_code error;
   double open = 0;
-  for (auto it = std::filesystem::directory_iterator(root_ + "/proc/self/fd", error); !error && it != std::filesystem::directory_iterator(); it.increment(error)) ++open;
+  for (auto it = std::filesystem::directory_iterator(root_ + "/proc/self/fd", error); !error && it != std::filesystem::directory_iterator();
+       it.increment(error))
+    ++open;
   if (!error) families.push_back(One(Metric::kProcessOpenFds, open));
   const double limit = NumberAfter(ReadWhole(root_ + "/proc/self/limits"), "Max open files");
   if (limit >= 0) families.push_back(One(Metric::kProcessMaxFds, limit));
