@@ -105,12 +105,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
     self->socket_.close(ignored);
   }
 
-  // Sweeper.
+  // Sweeper. Cancels again at every sweep until the wait is over: between two steps of one wait there is nothing to cancel.
   void CheckDeadline(MonotonicTime now) {
     if (now < deadline_) return;
-    deadline_ = MonotonicTime::max();
-    timed_out_ = true;
-    shared_.counters.timed_out.fetch_add(1, std::memory_order_relaxed);
+    if (!std::exchange(timed_out_, true)) shared_.counters.timed_out.fetch_add(1, std::memory_order_relaxed);
     ErrorCode ignored;
     socket_.cancel(ignored);
   }
