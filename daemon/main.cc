@@ -1,5 +1,6 @@
 // inferd: reads the command line and the configuration, and hands over to App.
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -29,8 +30,17 @@ void BlockSignals() {
   signal(SIGPIPE, SIG_IGN);
 }
 
+// Each connection is an open file, and a process starts with a soft limit of 1024: less than api.max_connections.
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int Main(int argc, char** argv) {
   BlockSignals();
+  RaiseFileLimit();
   CLI::App cli{"inferd serves language models over OpenAI's protocol and shows what it does", "inferd"};
   AppOptions options;
   options.sources.file = kDefaultConfig;

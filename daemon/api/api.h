@@ -48,7 +48,7 @@ constexpr std::string_view RouteName(Route route) {
 // How often each route answered with each status. Any thread.
 class RouteCounters {
  public:
-  static constexpr std::array<int, 17> kCodes{200, 204, 400, 401, 403, 404, 405, 408, 411, 413, 417, 429, 431, 499, 500, 501, 503};
+  static constexpr std::array<int, 17> kCodes{200, 204, 400, 401, 403, 404, 405, 408, 413, 415, 417, 429, 431, 499, 500, 501, 503};
 
   void Count(Route route, int code);
   std::uint64_t Read(Route route, int code) const;

@@ -7,12 +7,12 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 
 namespace inferd::daemon {
 namespace {
 
 constexpr std::array<Role, 3> kRoles{Role::kUser, Role::kMetrics, Role::kAdmin};
+constexpr std::size_t kMaxFileBytes = 1U << 20U;
 constexpr std::size_t kMaxNameBytes = 63;  // what a record holds
 
 std::string_view Trim(std::string_view text) {
@@ -49,8 +49,12 @@ std::string_view RoleName(Role role) {
 Result<KeyStore> KeyStore::Load(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return Error(errno == ENOENT ? Code::kNotFound : Code::kIo, path + ": cannot be read: " + std::strerror(errno));
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (file.bad()) return Error(Code::kIo, path + ": cannot be read");
+  // Not by an istreambuf_iterator: that one throws for a directory.
+  std::string text(kMaxFileBytes + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad() || (file.gcount() == 0 && !file.eof())) return Error(Code::kIo, path + ": cannot be read: not a regular file?");
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > kMaxFileBytes) return Error(Code::kInvalidArgument, path + ": is larger than 1 MiB: not a keys file");
   return Parse(text, path);
 }
 

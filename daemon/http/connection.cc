@@ -186,11 +186,6 @@ net::awaitable<void> Connection::ReadBody(Exchange& exchange, Parser& parser, st
   if (!answer && length > shared_.options.max_body) answer = too_large();
   if (answer && has_body && (chunked || length > kDrainableBody || !expect.empty())) exchange.body_unread = true;
   if (!has_body || exchange.body_unread) co_return;
-  if (!ReserveBody(static_cast<std::size_t>(length))) {
-    answer = call.Overloaded();
-    exchange.body_unread = true;
-    co_return;
-  }
   if (!expect.empty() && !exchange.wire.http_1_0) {
     std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
     co_await Write(exchange, std::move(go_on));

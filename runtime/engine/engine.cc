@@ -78,8 +78,12 @@ int ThreadedEngine::BlocksNeeded(const Request& request) const {
 }
 
 Duration ThreadedEngine::ExpectedWait(std::uint32_t ahead) const {
-  const double rate = status_.Load().drain_rate;
-  return rate > 0 ? FromSeconds(std::min(ahead / rate, 3600.0)) : Duration::zero();
+  const EngineStatus status = status_.Load();
+  // Those who find a place in the batch do not wait for anybody to finish.
+  const auto places = static_cast<std::uint32_t>(options().max_running);
+  const std::uint32_t free = places - std::min(status.running, places);
+  if (ahead < free || status.drain_rate <= 0) return Duration::zero();
+  return FromSeconds(std::min((ahead - free + 1) / status.drain_rate, 3600.0));
 }
 
 tl::expected<void, Refusal> ThreadedEngine::Submit(std::shared_ptr<Request> request) {

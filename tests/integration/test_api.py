@@ -111,11 +111,11 @@ def test_logprobs_of_completions(setup):
 
 def test_logit_bias_forbids_a_token(setup):
     d = setup.shared()
-    first = d.complete("The", max_tokens=1, temperature=0, logprobs=1)
+    first = d.complete("The queue", max_tokens=1, temperature=0, logprobs=1)
     text = first.json()["choices"][0]["text"]
     tokens = d.post("/tokenize", {"model": "demo", "text": text, "add_special": False}).json()["tokens"]
     assert tokens
-    biased = d.complete("The", max_tokens=1, temperature=0, logit_bias={str(tokens[0]): -100}).json()["choices"][0]["text"]
+    biased = d.complete("The queue", max_tokens=1, temperature=0, logit_bias={str(tokens[0]): -100}).json()["choices"][0]["text"]
     assert biased != text
 
 

@@ -84,7 +84,7 @@ const cases = {
   },
 
   async stop() {
-    const options = {model: 'demo', prompt: 'The', max_tokens: 32, temperature: 0};
+    const options = {model: 'demo', prompt: 'The queue', max_tokens: 32, temperature: 0};
     const text = (await client.completions.create(options)).choices[0].text;
     const letter = [...text.slice(1)].find((c) => /[a-z]/.test(c));
     assert(letter, `nothing to stop at in ${JSON.stringify(text)}`);
