@@ -1,13 +1,13 @@
 // Families for the exposition, described by the catalogue: a caller gives a metric's id and its values, and nothing else about it.
 #pragma once
 
-#include <initializer_list>
-#include <string_view>
-#include <vector>
-
 #include <prometheus/collectable.h>
 #include <prometheus/histogram.h>
 #include <prometheus/metric_family.h>
+
+#include <initializer_list>
+#include <string_view>
+#include <vector>
 
 #include "metrics/catalogue.h"
 
@@ -31,6 +31,9 @@ class FamilyBuilder {
   const MetricInfo& info_;
   prometheus::MetricFamily family_;
 };
+
+// A counter or gauge without labels.
+prometheus::MetricFamily OneSeries(Metric metric, double value);
 
 // A histogram with the catalogue's buckets.
 prometheus::Histogram::BucketBoundaries BucketsOf(Metric metric);

@@ -1,16 +1,17 @@
 // The process_* metrics as Prometheus's client libraries define them, from /proc (proc(5)). Thread-safe.
 #pragma once
 
+#include <prometheus/collectable.h>
+
 #include <string>
 #include <vector>
-
-#include <prometheus/collectable.h>
 
 namespace inferd::metrics {
 
 class ProcessCollector final : public prometheus::Collectable {
  public:
-  // `root` stands before every path: empty for the real /proc, a recorded tree in tests. A file that cannot be read leaves its families out.
+  // `root` stands before every path: empty for the real /proc, a recorded tree in tests. A file that cannot be read leaves its families
+  // out.
   explicit ProcessCollector(std::string root = "");
 
   std::vector<prometheus::MetricFamily> Collect() const override;
