@@ -1,13 +1,12 @@
 // Speed of the forward pass alone: tokens per second of a prompt and of generation, with the bytes and operations behind them.
 // usage: engine_bench FILE [--prompt N] [--generate N] [--batch N] [--threads N] [--kernels NAME] [--repeat N]
 // Prints one JSON object: medians over the repetitions.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <string>
 #include <vector>
-
-#include <CLI/CLI.hpp>
 
 #include "runtime/model/model.h"
 
@@ -61,7 +60,8 @@ int main(int argc, char** argv) {
     for (int b = 0; b < per_sequence; ++b) tables[static_cast<std::size_t>(s)].push_back(s * per_sequence + b);
   }
   std::vector<TokenId> tokens(static_cast<std::size_t>(prompt));
-  for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<TokenId>((i * 7919) % static_cast<std::size_t>((*model)->config().vocab));
+  for (std::size_t i = 0; i < tokens.size(); ++i)
+    tokens[i] = static_cast<TokenId>((i * 7919) % static_cast<std::size_t>((*model)->config().vocab));
   std::vector<float> logits(static_cast<std::size_t>(batch) * static_cast<std::size_t>((*model)->config().vocab));
 
   std::vector<double> prompt_rates, generate_rates;
@@ -69,7 +69,8 @@ int main(int argc, char** argv) {
     auto start = std::chrono::steady_clock::now();
     for (int first = 0; first < prompt; first += chunk) {
       const auto n = static_cast<std::size_t>(std::min(chunk, prompt - first));
-      const BatchEntry entry{std::span(tokens).subspan(static_cast<std::size_t>(first), n), first, tables[0], first + chunk >= prompt, false};
+      const BatchEntry entry{std::span(tokens).subspan(static_cast<std::size_t>(first), n), first, tables[0], first + chunk >= prompt,
+                             false};
       (*model)->Forward(std::span(&entry, 1), *cache, logits);
     }
     if (round > 0) prompt_rates.push_back(prompt / Seconds(start));
@@ -77,7 +78,8 @@ int main(int argc, char** argv) {
     const TokenId token = 5;
     for (int i = 0; i < generate; ++i) {
       std::vector<BatchEntry> entries;
-      for (int s = 0; s < batch; ++s) entries.push_back({std::span(&token, 1), prompt + i, tables[static_cast<std::size_t>(s)], true, false});
+      for (int s = 0; s < batch; ++s)
+        entries.push_back({std::span(&token, 1), prompt + i, tables[static_cast<std::size_t>(s)], true, false});
       (*model)->Forward(entries, *cache, logits);
     }
     if (round > 0 && generate > 0) generate_rates.push_back(generate * batch / Seconds(start));
@@ -85,9 +87,10 @@ int main(int argc, char** argv) {
   const double generated = generate > 0 ? Median(generate_rates) : 0;
   const double prompted = Median(prompt_rates);
   std::printf(
-      "{\"kernels\": \"%s\", \"threads\": %d, \"quantization\": \"%s\", \"prompt_tokens\": %d, \"batch\": %d, \"prompt_tokens_per_second\": %.1f, "
+      "{\"kernels\": \"%s\", \"threads\": %d, \"quantization\": \"%s\", \"prompt_tokens\": %d, \"batch\": %d, "
+      "\"prompt_tokens_per_second\": %.1f, "
       "\"generated_tokens_per_second\": %.2f, \"weight_gigabytes_per_second\": %.2f, \"prompt_gigaflops\": %.1f}\n",
-      std::string((*model)->kernels()).c_str(), (*model)->threads(), std::string((*model)->quantization()).c_str(), prompt, batch, prompted, generated,
-      generated / batch * static_cast<double>((*model)->weight_bytes()) * 1e-9, prompted * (*model)->flops_per_token() * 1e-9);
+      std::string((*model)->kernels()).c_str(), (*model)->threads(), std::string((*model)->quantization()).c_str(), prompt, batch, prompted,
+      generated, generated / batch * static_cast<double>((*model)->weight_bytes()) * 1e-9, prompted * (*model)->flops_per_token() * 1e-9);
   return 0;
 }

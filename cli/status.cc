@@ -1,4 +1,5 @@
-// inferctl status: what GET /status of the observability plane says, as it is or as tables.
+// inferctl status: what GET /status of the observability plane says, as it is or as tables. From a daemon without that page, what its
+// health and load pages and its list of models say.
 #include <algorithm>
 #include <cstdio>
 #include <memory>
@@ -44,18 +45,23 @@ std::string ObjectTable(const Json& array) {
   return Table(rows, /*header=*/true);
 }
 
+void PrintTitle(const std::string& title) { std::printf("\n%s\n", title.c_str()); }
+
 // Plain values first, as a list of names and values; then a section for each object or table in it.
 void PrintObject(const Json& object, const std::string& title) {
   std::vector<std::vector<std::string>> values;
   for (const auto& [key, value] : object.items()) {
     if (!value.is_object() && !IsTable(value)) values.push_back({key, Cell(value)});
   }
-  if (!title.empty()) std::printf("\n%s\n", title.c_str());
+  if (!title.empty()) PrintTitle(title);
   std::fputs(Table(values, /*header=*/false).c_str(), stdout);
   for (const auto& [key, value] : object.items()) {
     const std::string name = PrintableLine(title.empty() ? key : title + "." + key, 120);
     if (value.is_object()) PrintObject(value, name);
-    if (IsTable(value)) std::printf("\n%s\n%s", name.c_str(), ObjectTable(value).c_str());
+    if (IsTable(value)) {
+      PrintTitle(name);
+      std::fputs(ObjectTable(value).c_str(), stdout);
+    }
   }
 }
 
@@ -75,6 +81,10 @@ Result<Json> ReadStatus(const Context& context) {
   Json both = Json::object();
   INFERD_ASSIGN_OR_RETURN(both["health"], GetJson(client, JoinUrl(context.observe_url, "/healthz")));
   INFERD_ASSIGN_OR_RETURN(both["load"], GetJson(client, JoinUrl(context.observe_url, "/load")));
+  // The API may be on an address that cannot be reached from here: its models are a bonus.
+  if (auto models = GetJson(client, JoinUrl(context.api_url, "/v1/models")); models && models->contains("data")) {
+    both["models"] = std::move((*models)["data"]);
+  }
   return both;
 }
 

@@ -1,6 +1,7 @@
 // The daemon's configuration: native values, already checked, and how they are read. Layers, later ones win: built-in default, file,
 // INFERD_SECTION__KEY environment variables, --set section.key=value. Every key is described once, in config/table.cc; parsing, --check,
-// `config print` and docs/CONFIGURATION.md all come from there. Plain values and pure functions (Load reads one file); safe from any thread.
+// `config print` and docs/CONFIGURATION.md all come from there. Plain values and pure functions (Load reads one file); safe from any
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -8,10 +9,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tl/expected.hpp>
 #include <utility>
 #include <vector>
-
-#include <tl/expected.hpp>
 
 #include "runtime/base/clock.h"
 

@@ -47,8 +47,8 @@ std::string Yaml(const Config& config, const std::map<std::string, Origin>& orig
     if (std::find(sections.begin(), sections.end(), SectionOf(key.name)) == sections.end()) sections.push_back(SectionOf(key.name));
   }
   for (const std::string_view section : sections) {
-    const auto list = std::find_if(ListKeys().begin(), ListKeys().end(),
-                                   [&](const ListKey& l) { return section == std::string(l.name) + "[]"; });
+    const auto list =
+        std::find_if(ListKeys().begin(), ListKeys().end(), [&](const ListKey& l) { return section == std::string(l.name) + "[]"; });
     if (list == ListKeys().end()) {
       text += std::string(section) + ":\n";
       for (const Key& key : Keys()) {
@@ -80,19 +80,24 @@ std::string Markdown() {
       "<!-- Generated from config/table.cc: `inferd --help-config-markdown > docs/CONFIGURATION.md`. -->\n"
       "# Configuration\n"
       "\n"
-      "inferd reads one YAML file: `inferd --config FILE`, or `/etc/inferd/inferd.yaml` without that option. Every key has a default except "
+      "inferd reads one YAML file: `inferd --config FILE`, or `/etc/inferd/inferd.yaml` without that option. Every key has a default "
+      "except "
       "the name and the path of a model.\n"
       "\n"
-      "Four layers make the configuration, and a later one wins: the default, the file, the environment variable `INFERD_SECTION__KEY`, and "
+      "Four layers make the configuration, and a later one wins: the default, the file, the environment variable `INFERD_SECTION__KEY`, "
+      "and "
       "the option `--set section.key=value`. For example `api.max_body` is `INFERD_API__MAX_BODY` in the environment and "
       "`--set api.max_body=8MiB` on the command line. The first model's path is `INFERD_MODELS__0__PATH` and `--set models[0].path=FILE`. "
       "Lists are written `[a, b]` or `a,b` there.\n"
       "\n"
-      "`inferd --config FILE --check` says what is wrong with a file without starting anything: one line `file:line:column: message` for every "
-      "fault. It exits with 0 when there is none and with 2 otherwise. `inferctl config check FILE` does the same, and `inferctl config print` "
+      "`inferd --config FILE --check` says what is wrong with a file without starting anything: one line `file:line:column: message` for "
+      "every "
+      "fault. It exits with 0 when there is none and with 2 otherwise. `inferctl config check FILE` does the same, and `inferctl config "
+      "print` "
       "shows every value and where it comes from.\n"
       "\n"
-      "`systemctl reload inferd` or SIGHUP reads the file again. Keys that say so below change at once; a change of any other key is reported "
+      "`systemctl reload inferd` or SIGHUP reads the file again. Keys that say so below change at once; a change of any other key is "
+      "reported "
       "and waits for a restart. A file with a fault changes nothing: the running configuration stays, the log says why, and the metric "
       "`inferd_config_last_reload_successful` is 0 until a reload succeeds.\n"
       "\n"

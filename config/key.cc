@@ -37,8 +37,10 @@ std::string NotA(const Key& key, std::string_view text) {
   switch (key.kind) {
     case Kind::kBool: return Quoted(text) + " is not a boolean; allowed: true or false";
     case Kind::kInteger: return Quoted(text) + " is not an integer; allowed: " + Range(key) + OrUnset(key);
-    case Kind::kSize: return Quoted(text) + " is not a size; allowed: " + Range(key) + OrUnset(key) + ", with the unit KiB, MiB, GiB or TiB";
-    case Kind::kDuration: return Quoted(text) + " is not a duration; allowed: " + Range(key) + OrUnset(key) + ", with the unit ms, s, m, h or d";
+    case Kind::kSize:
+      return Quoted(text) + " is not a size; allowed: " + Range(key) + OrUnset(key) + ", with the unit KiB, MiB, GiB or TiB";
+    case Kind::kDuration:
+      return Quoted(text) + " is not a duration; allowed: " + Range(key) + OrUnset(key) + ", with the unit ms, s, m, h or d";
     case Kind::kAddress:
     case Kind::kAddressList:
       return Quoted(text) + " is not an address to listen on; allowed: an IP address and a port, such as 127.0.0.1:8080 or \"[::1]:8080\"";
@@ -137,54 +139,53 @@ std::optional<std::string> SetScalar(const Key& key, const Slot& slot, std::stri
     store(*value);
     return std::nullopt;
   };
-  return std::visit(
-      Overloaded{
-          [&](bool* value) -> std::optional<std::string> {
-            if (text != "true" && text != "false") return NotA(key, text);
-            *value = text == "true";
-            return std::nullopt;
-          },
-          [&](int* value) { return integer([value](int v) { *value = v; }); },
-          [&](Bytes* value) { return size([value](Bytes v) { *value = v; }); },
-          [&](Duration* value) -> std::optional<std::string> {
-            const auto parsed = ParseDuration(text);
-            if (!parsed) return NotA(key, text);
-            if (auto fault = CheckRange(key, text, parsed->count())) return fault;
-            *value = *parsed;
-            return std::nullopt;
-          },
-          [&](std::string* value) -> std::optional<std::string> {
-            if (auto fault = CheckItem(key, text)) return fault;
-            *value = text;
-            return std::nullopt;
-          },
-          [&](std::optional<int>* value) -> std::optional<std::string> {
-            if (!unset) return integer([value](int v) { *value = v; });
-            value->reset();
-            return std::nullopt;
-          },
-          [&](std::optional<Bytes>* value) -> std::optional<std::string> {
-            if (!unset) return size([value](Bytes v) { *value = v; });
-            value->reset();
-            return std::nullopt;
-          },
-          [&](std::optional<std::string>* value) -> std::optional<std::string> {
-            if (unset) {
-              value->reset();
-              return std::nullopt;
-            }
-            if (auto fault = CheckItem(key, text)) return fault;
-            *value = std::string(text);
-            return std::nullopt;
-          },
-          [&](std::vector<std::string>* value) -> std::optional<std::string> {
-            // One item may stand without brackets.
-            if (auto fault = CheckItem(key, text)) return fault;
-            *value = {std::string(text)};
-            return std::nullopt;
-          },
-      },
-      slot);
+  return std::visit(Overloaded{
+                        [&](bool* value) -> std::optional<std::string> {
+                          if (text != "true" && text != "false") return NotA(key, text);
+                          *value = text == "true";
+                          return std::nullopt;
+                        },
+                        [&](int* value) { return integer([value](int v) { *value = v; }); },
+                        [&](Bytes* value) { return size([value](Bytes v) { *value = v; }); },
+                        [&](Duration* value) -> std::optional<std::string> {
+                          const auto parsed = ParseDuration(text);
+                          if (!parsed) return NotA(key, text);
+                          if (auto fault = CheckRange(key, text, parsed->count())) return fault;
+                          *value = *parsed;
+                          return std::nullopt;
+                        },
+                        [&](std::string* value) -> std::optional<std::string> {
+                          if (auto fault = CheckItem(key, text)) return fault;
+                          *value = text;
+                          return std::nullopt;
+                        },
+                        [&](std::optional<int>* value) -> std::optional<std::string> {
+                          if (!unset) return integer([value](int v) { *value = v; });
+                          value->reset();
+                          return std::nullopt;
+                        },
+                        [&](std::optional<Bytes>* value) -> std::optional<std::string> {
+                          if (!unset) return size([value](Bytes v) { *value = v; });
+                          value->reset();
+                          return std::nullopt;
+                        },
+                        [&](std::optional<std::string>* value) -> std::optional<std::string> {
+                          if (unset) {
+                            value->reset();
+                            return std::nullopt;
+                          }
+                          if (auto fault = CheckItem(key, text)) return fault;
+                          *value = std::string(text);
+                          return std::nullopt;
+                        },
+                        [&](std::vector<std::string>* value) -> std::optional<std::string> {
+                          // One item may stand without brackets.
+                          if (auto fault = CheckItem(key, text)) return fault;
+                          *value = {std::string(text)};
+                          return std::nullopt;
+                        },
+                    },
+                    slot);
 }
 
 std::optional<std::string> SetList(const Key& key, const Slot& slot, std::span<const std::string> items, std::size_t& wrong) {

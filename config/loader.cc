@@ -252,7 +252,8 @@ void Loader::SetKey(const Key& key, const YAML::Node& node, const std::string& n
     items.push_back(item.Scalar());
   }
   std::size_t wrong = 0;
-  if (auto fault = SetList(key, slot, items, wrong)) Report(wrong < items.size() && items.size() > 1 ? At(node[wrong]) : At(node), name, *fault);
+  if (auto fault = SetList(key, slot, items, wrong))
+    Report(wrong < items.size() && items.size() > 1 ? At(node[wrong]) : At(node), name, *fault);
 }
 
 // An override's value is taken as it stands, so that no shell needs YAML's quotes; only lists are written [a, b] or a,b.
@@ -290,7 +291,8 @@ void Loader::Override(const Origin& origin, const std::string& name, const std::
     const Indices here = Indices(path->indices).first(depth + 1);
     const std::size_t size = list->size(loaded_.config, outer);
     if (here.back() > size) {
-      return Report(origin, name, "entry " + std::to_string(here.back()) + " of " + list_pattern + " does not exist; there are " + std::to_string(size));
+      return Report(origin, name,
+                    "entry " + std::to_string(here.back()) + " of " + list_pattern + " does not exist; there are " + std::to_string(size));
     }
     if (here.back() == size) {
       list->resize(loaded_.config, outer, size + 1);
@@ -328,12 +330,13 @@ void Loader::CheckTogether(const std::string& file) {
     }
     const std::string& name = config.models[i].name;
     const bool sane = name.size() <= 64 && std::all_of(name.begin(), name.end(), [](unsigned char c) {
-      return (c < 0x80 && std::isalnum(c) != 0) || c == '.' || c == '_' || c == ':' || c == '/' || c == '-';
-    });
+                        return (c < 0x80 && std::isalnum(c) != 0) || c == '.' || c == '_' || c == ':' || c == '/' || c == '-';
+                      });
     if (!sane) report(item + ".name", "\"" + name + "\" is not a model name; allowed: up to 64 letters, digits and ._:/-");
     if (config.models[i].max_batch_tokens < config.models[i].max_running) {
       report(item + ".max_batch_tokens", std::to_string(config.models[i].max_batch_tokens) + " is less than max_running, which is " +
-                                             std::to_string(config.models[i].max_running) + "; each running sequence needs a token in the batch");
+                                             std::to_string(config.models[i].max_running) +
+                                             "; each running sequence needs a token in the batch");
     }
     if (name == "other") report(item + ".name", "\"other\" is taken: metrics use it for requests that name no known model");
     for (std::size_t j = 0; j < i; ++j) {
@@ -350,8 +353,10 @@ void Loader::CheckTogether(const std::string& file) {
     const auto address = ParseListenAddress(text);
     if (!address) continue;  // reported already
     if (!address->loopback && !config.auth.keys_file) {
-      report(name, "\"" + text + "\" can be reached from other machines, and without auth.keys_file everybody could use it; set auth.keys_file, "
-                   "or listen on a loopback address such as 127.0.0.1:" + std::to_string(address->port));
+      report(name, "\"" + text +
+                       "\" can be reached from other machines, and without auth.keys_file everybody could use it; set auth.keys_file, "
+                       "or listen on a loopback address such as 127.0.0.1:" +
+                       std::to_string(address->port));
     }
     if (address->port != 0 && !taken.insert(address->host + " " + std::to_string(address->port)).second) {
       report(name, "\"" + text + "\" is listened on already");

@@ -60,7 +60,8 @@ const std::array kKeys{
         .max = kHour,
         .slot = [](Config& c, Indices) -> Slot { return &c.api.header_timeout; },
         .help = "Time that a client has to send the headers of a request, counted from their first byte, and then once more to send the "
-                "body. A large body gets one more second for each 64KiB that have come. A slower connection gets the answer 408 and is closed."},
+                "body. A large body gets one more second for each 64KiB that have come. A slower connection gets the answer 408 and is "
+                "closed."},
     Key{.name = "api.idle_timeout",
         .kind = Kind::kDuration,
         .fallback = "60s",
@@ -165,8 +166,9 @@ const std::array kKeys{
         .fallback = "auto",
         .choices = kAutoOnOff,
         .slot = [](Config& c, Indices i) -> Slot { return &c.models[i[0]].chat; },
-        .help = "Whether the model answers /v1/chat/completions. auto: if its file has a chat template that inferd knows. on: refuse to start "
-                "without one. off: completions only."},
+        .help =
+            "Whether the model answers /v1/chat/completions. auto: if its file has a chat template that inferd knows. on: refuse to start "
+            "without one. off: completions only."},
     Key{.name = "queue.capacity",
         .kind = Kind::kInteger,
         .fallback = "256",
@@ -189,15 +191,17 @@ const std::array kKeys{
         .choices = kPriorities,
         .reloadable = true,
         .slot = [](Config& c, Indices) -> Slot { return &c.queue.priorities; },
-        .help = "Priorities that requests may ask for. interactive goes before normal and normal before batch. A request that asks for none "
-                "is normal, or the first of the list if normal is not in it."},
+        .help =
+            "Priorities that requests may ask for. interactive goes before normal and normal before batch. A request that asks for none "
+            "is normal, or the first of the list if normal is not in it."},
     Key{.name = "queue.aging",
         .kind = Kind::kDuration,
         .fallback = "10s",
         .min = 100 * kMs,
         .max = 24 * kHour,
         .slot = [](Config& c, Indices) -> Slot { return &c.queue.aging; },
-        .help = "Waiting this long counts as much as one higher class of priority, so that batch requests are served under steady load too."},
+        .help =
+            "Waiting this long counts as much as one higher class of priority, so that batch requests are served under steady load too."},
     Key{.name = "auth.keys_file",
         .kind = Kind::kPath,
         .fallback = "null",
@@ -205,7 +209,8 @@ const std::array kKeys{
         .reloadable = true,
         .slot = [](Config& c, Indices) -> Slot { return &c.auth.keys_file; },
         .help = "File with the API keys that are accepted, one line name:role:sha256 each, where sha256 is the SHA-256 of the key in "
-                "hexadecimal. Roles are user, metrics and admin. A reload reads the file again. null: everybody may ask, and only loopback addresses "
+                "hexadecimal. Roles are user, metrics and admin. A reload reads the file again. null: everybody may ask, and only loopback "
+                "addresses "
                 "may be listened on."},
     Key{.name = "lifecycle.drain_timeout",
         .kind = Kind::kDuration,

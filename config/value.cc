@@ -13,11 +13,8 @@
 namespace inferd::config {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::int64_t>, 5> kDurationUnits{{{"d", 86'400'000'000'000},
-                                                                                   {"h", 3'600'000'000'000},
-                                                                                   {"m", 60'000'000'000},
-                                                                                   {"s", 1'000'000'000},
-                                                                                   {"ms", 1'000'000}}};
+constexpr std::array<std::pair<std::string_view, std::int64_t>, 5> kDurationUnits{
+    {{"d", 86'400'000'000'000}, {"h", 3'600'000'000'000}, {"m", 60'000'000'000}, {"s", 1'000'000'000}, {"ms", 1'000'000}}};
 constexpr std::array<std::pair<std::string_view, std::int64_t>, 5> kSizeUnits{
     {{"TiB", 1LL << 40}, {"GiB", 1LL << 30}, {"MiB", 1LL << 20}, {"KiB", 1LL << 10}, {"", 1}}};
 
@@ -73,9 +70,7 @@ std::optional<std::uint64_t> ParseSize(std::string_view text) {
   return static_cast<std::uint64_t>(*value);
 }
 
-std::string FormatSize(std::uint64_t bytes) {
-  return bytes == 0 ? "0" : FormatScaled(static_cast<std::int64_t>(bytes), kSizeUnits);
-}
+std::string FormatSize(std::uint64_t bytes) { return bytes == 0 ? "0" : FormatScaled(static_cast<std::int64_t>(bytes), kSizeUnits); }
 
 std::optional<std::int64_t> ParseInteger(std::string_view text) {
   std::int64_t value = 0;

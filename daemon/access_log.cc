@@ -8,7 +8,8 @@ namespace {
 
 std::string Milliseconds(Duration duration) {
   std::array<char, 32> buffer{};
-  const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), ToSeconds(duration) * 1e3, std::chars_format::fixed, 1);
+  const auto [end, error] =
+      std::to_chars(buffer.data(), buffer.data() + buffer.size(), ToSeconds(duration) * 1e3, std::chars_format::fixed, 1);
   return std::string(buffer.data(), error == std::errc() ? end : buffer.data()) + "ms";
 }
 
@@ -25,7 +26,8 @@ std::string Value(std::string_view text) {
 }  // namespace
 
 std::string AccessLine(const CallEnd& end, const engine::Ledger& ledger) {
-  std::string line = "request " + std::string(end.request_id) + " " + std::string(end.method.substr(0, 20)) + " " + Value(end.path) + " " + std::to_string(end.status);
+  std::string line = "request " + std::string(end.request_id) + " " + std::string(end.method.substr(0, 20)) + " " + Value(end.path) + " " +
+                     std::to_string(end.status);
   const auto field = [&line](std::string_view name, std::string_view value) { line += " " + std::string(name) + "=" + std::string(value); };
   if (end.record != nullptr) {
     const engine::RequestRecord& record = *end.record;

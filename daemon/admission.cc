@@ -17,8 +17,8 @@ constexpr Duration kLongestRetry = std::chrono::seconds(60);
 bool IsBearer(std::string_view header) {
   constexpr std::string_view kScheme = "bearer ";
   return header.size() > kScheme.size() && std::equal(kScheme.begin(), kScheme.end(), header.begin(), [](char expected, char c) {
-    return expected == std::tolower(static_cast<unsigned char>(c));
-  });
+           return expected == std::tolower(static_cast<unsigned char>(c));
+         });
 }
 
 }  // namespace
@@ -52,7 +52,8 @@ ShedPoint AuthPoint(const Keys& keys) {
             if (header.empty()) {
               return FromRefusal(RefusalReason::kUnauthorized, "an API key is needed: send the header Authorization: Bearer KEY", {});
             }
-            if (!IsBearer(header)) return FromRefusal(RefusalReason::kUnauthorized, "the Authorization header is not of the form Bearer KEY", {});
+            if (!IsBearer(header))
+              return FromRefusal(RefusalReason::kUnauthorized, "the Authorization header is not of the form Bearer KEY", {});
             std::string_view key = header.substr(7);
             while (key.starts_with(' ')) key.remove_prefix(1);
             candidate.holder = store->Find(key);

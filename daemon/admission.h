@@ -22,8 +22,8 @@ namespace inferd::daemon {
 
 struct Candidate {
   const RequestHead& head;
-  bool generation = false;                         // a generation endpoint; other endpoints cost little and pass more points
-  std::optional<KeyStore::Holder> holder = {};     // found by the auth point
+  bool generation = false;                      // a generation endpoint; other endpoints cost little and pass more points
+  std::optional<KeyStore::Holder> holder = {};  // found by the auth point
 };
 
 struct ShedPoint {

@@ -224,7 +224,8 @@ Result<> App::Impl::WritePorts() const {
   for (std::size_t i = 0; i < ports.size(); ++i) {
     const auto address = config::ParseListenAddress(start_config.api.listen[i]);
     const std::string host = address->host.find(':') == std::string::npos ? address->host : "[" + address->host + "]";
-    Log(Level::kInfo, "API on http://" + host + ":" + std::to_string(ports[i]) + (keys.Get()->get() == nullptr ? ", open to everybody on this machine" : ""));
+    Log(Level::kInfo, "API on http://" + host + ":" + std::to_string(ports[i]) +
+                          (keys.Get()->get() == nullptr ? ", open to everybody on this machine" : ""));
   }
   if (options.ports_file.empty()) return {};
   // Written aside and renamed: whoever waits for the file never reads half of it.
@@ -253,16 +254,18 @@ void App::Impl::LoadModels() {
       if (!model) return fail(std::move(model).error());
       model->engine->Start();
       const ModelFacts& facts = model->served.facts;
-      Log(Level::kInfo, "model " + wanted.name + ": " + facts.architecture + " " + facts.quantization + ", " + std::to_string(facts.parameters) +
-                            " parameters, context " + std::to_string(model->served.context) + ", KV cache " +
-                            config::FormatSize(model->engine->options().kv_cache_bytes) + ", " + std::to_string(model->engine->options().threads) +
-                            " threads, kernels " + facts.kernels + (model->served.chat ? "" : ", no chat: " + model->served.why_no_chat));
+      Log(Level::kInfo, "model " + wanted.name + ": " + facts.architecture + " " + facts.quantization + ", " +
+                            std::to_string(facts.parameters) + " parameters, context " + std::to_string(model->served.context) +
+                            ", KV cache " + config::FormatSize(model->engine->options().kv_cache_bytes) + ", " +
+                            std::to_string(model->engine->options().threads) + " threads, kernels " + facts.kernels +
+                            (model->served.chat ? "" : ", no chat: " + model->served.why_no_chat));
       models.Publish(model->served);
       loaded.push_back(std::move(*model));
     }
     for (std::size_t i = 0; i < loaded.size() && !stop_loading; ++i) {
       lifecycle.MoveTo(State::kWarming, "warming up the model " + loaded[i].served.name);
-      if (auto warm = WarmUp(*loaded[i].engine, start_config.models[i].warmup, clock, stop_loading); !warm) return fail(std::move(warm).error());
+      if (auto warm = WarmUp(*loaded[i].engine, start_config.models[i].warmup, clock, stop_loading); !warm)
+        return fail(std::move(warm).error());
     }
     if (!stop_loading) lifecycle.MoveTo(State::kReady, "");
   } catch (const std::exception& e) {
@@ -286,7 +289,8 @@ void App::Impl::Reload() {
   keys.Set(plan->keys);
   settings.Set(SettingsOf(plan->config));
   access = plan->config.logs.access;
-  for (const config::Change& change : plan->applied) Log(Level::kInfo, "reload: " + change.key + " is now " + change.to + ", was " + change.from);
+  for (const config::Change& change : plan->applied)
+    Log(Level::kInfo, "reload: " + change.key + " is now " + change.to + ", was " + change.from);
   for (const config::Change& change : plan->waiting) {
     Log(Level::kWarn, "reload: " + change.key + " stays " + change.from + " until a restart; the file says " + change.to);
   }
@@ -333,13 +337,15 @@ void App::Impl::Drain() {
     if (patient) wait(clock.Now() + kCutGrace);
   }
   const std::uint64_t cut = drain.cut - cut_before;
-  Log(Level::kInfo, "drained in " + config::FormatDuration(std::chrono::duration_cast<std::chrono::milliseconds>(clock.Now() - begin)) + ": " +
-                        std::to_string(inside - std::min<std::size_t>(inside, cut)) + " requests finished, " + std::to_string(cut) + " cut");
+  Log(Level::kInfo, "drained in " + config::FormatDuration(std::chrono::duration_cast<std::chrono::milliseconds>(clock.Now() - begin)) +
+                        ": " + std::to_string(inside - std::min<std::size_t>(inside, cut)) + " requests finished, " + std::to_string(cut) +
+                        " cut");
 }
 
 int App::Impl::Serve() {
   for (;;) {
-    std::array<pollfd, 2> fds{{{.fd = signals.fd(), .events = POLLIN, .revents = 0}, {.fd = loader_bell.fd(), .events = POLLIN, .revents = 0}}};
+    std::array<pollfd, 2> fds{
+        {{.fd = signals.fd(), .events = POLLIN, .revents = 0}, {.fd = loader_bell.fd(), .events = POLLIN, .revents = 0}}};
     if (::poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR) {
       Log(Level::kCritical, std::string("poll: ") + std::strerror(errno));
       return kExitFailure;
@@ -352,7 +358,8 @@ int App::Impl::Serve() {
     const int number = signals.Take();
     if (number == SIGHUP) Reload();
     if (number == SIGTERM || number == SIGINT) {
-      Log(Level::kInfo, std::string(number == SIGTERM ? "SIGTERM" : "SIGINT") + ": draining, then stopping; the same signal again stops at once");
+      Log(Level::kInfo,
+          std::string(number == SIGTERM ? "SIGTERM" : "SIGINT") + ": draining, then stopping; the same signal again stops at once");
       Drain();
       return kExitOk;
     }

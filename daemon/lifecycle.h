@@ -18,7 +18,8 @@ namespace inferd::daemon {
 enum class State : std::uint8_t { kStarting, kLoading, kWarming, kReady, kDraining, kStopped };
 inline constexpr std::size_t kStates = 6;
 constexpr std::string_view StateName(State state) {
-  return std::array<std::string_view, kStates>{"starting", "loading", "warming", "ready", "draining", "stopped"}[static_cast<std::size_t>(state)];
+  return std::array<std::string_view, kStates>{
+      "starting", "loading", "warming", "ready", "draining", "stopped"}[static_cast<std::size_t>(state)];
 }
 
 class Lifecycle {

@@ -1,13 +1,13 @@
 #include "daemon/model_loader.h"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <utility>
-
-#include <openssl/evp.h>
 
 #include "runtime/model/chat_template.h"
 #include "runtime/model/model.h"
@@ -98,7 +98,8 @@ Result<> WarmUp(engine::Engine& engine, int passes, const Clock& clock, const st
   // A lone token takes the road of decoding, longer prompts that of prefill.
   constexpr std::array<int, 5> kLengths{1, 64, 1, 16, 256};
   for (int pass = 0; pass < passes && !stop; ++pass) {
-    const int length = std::min({kLengths[static_cast<std::size_t>(pass) % kLengths.size()], engine.options().max_batch_tokens, engine.options().context - 1});
+    const int length = std::min(
+        {kLengths[static_cast<std::size_t>(pass) % kLengths.size()], engine.options().max_batch_tokens, engine.options().context - 1});
     engine::GenerateParams params;
     params.prompts.emplace_back();
     // Different prompts: the prefix cache must not answer for the model.

@@ -20,7 +20,8 @@ ApiSettings SettingsOf(const config::Config& config) {
   settings.deadline = config.queue.deadline;
   for (std::size_t i = 0; i < engine::kPriorities; ++i) {
     const std::string_view name = engine::PriorityName(static_cast<engine::Priority>(i));
-    settings.priorities[i] = std::find(config.queue.priorities.begin(), config.queue.priorities.end(), name) != config.queue.priorities.end();
+    settings.priorities[i] =
+        std::find(config.queue.priorities.begin(), config.queue.priorities.end(), name) != config.queue.priorities.end();
   }
   return settings;
 }
@@ -45,7 +46,8 @@ Result<ReloadPlan> PlanReload(const config::Sources& sources, const config::Conf
     for (const std::string& listen : listens) {
       const auto address = config::ParseListenAddress(listen);
       if (address && !address->loopback) {
-        return Error(Code::kInvalidArgument, "auth.keys_file cannot be taken away while " + listen + " is listened on; restart to change both");
+        return Error(Code::kInvalidArgument,
+                     "auth.keys_file cannot be taken away while " + listen + " is listened on; restart to change both");
       }
     }
   }

@@ -16,7 +16,7 @@ struct ReloadPlan {
   config::Config config;                 // the running one with every change that can be applied
   std::shared_ptr<const KeyStore> keys;  // nullptr: everybody may ask
   std::vector<config::Change> applied;
-  std::vector<config::Change> waiting;   // need a restart
+  std::vector<config::Change> waiting;  // need a restart
 };
 
 // kInvalidArgument with one fault per line.

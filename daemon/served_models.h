@@ -36,7 +36,7 @@ struct ModelFacts {
   std::uint64_t parameters = 0;
   std::uint64_t weight_bytes = 0;  // streamed by one step
   std::uint64_t file_bytes = 0;
-  std::string sha256;              // of the file, in hex
+  std::string sha256;  // of the file, in hex
   Duration load_time{};
 };
 

@@ -43,20 +43,23 @@ void EngineMetrics::CollectRequests(std::vector<prometheus::MetricFamily>& famil
         cached.Add({model, name, outcome}, static_cast<double>(totals.cached_prompt_tokens[o]));
         generated.Add({model, name, outcome}, static_cast<double>(totals.generated_tokens[o]));
       }
-      for (std::size_t s = 0; s < engine::kStages; ++s) in_flight.Add({model, name, kStageNames[s]}, static_cast<double>(totals.in_flight[s]));
+      for (std::size_t s = 0; s < engine::kStages; ++s)
+        in_flight.Add({model, name, kStageNames[s]}, static_cast<double>(totals.in_flight[s]));
       for (std::size_t r = 1; r < engine::kRefusalReasons; ++r) {
         rejected.Add({model, name, RefusalReasonName(static_cast<engine::RefusalReason>(r))}, static_cast<double>(totals.rejected[r]));
       }
     }
   }
-  for (FamilyBuilder* builder : {&received, &ended, &in_flight, &rejected, &prompt, &cached, &generated}) families.push_back(builder->Take());
+  for (FamilyBuilder* builder : {&received, &ended, &in_flight, &rejected, &prompt, &cached, &generated})
+    families.push_back(builder->Take());
 }
 
 void EngineMetrics::CollectEngines(std::vector<prometheus::MetricFamily>& families) const {
   FamilyBuilder depth(Metric::kQueueDepth), capacity(Metric::kQueueCapacity), oldest(Metric::kQueueOldest);
   FamilyBuilder without_token(Metric::kRequestOldestWithoutToken), drain_rate(Metric::kQueueDrainRate), running(Metric::kRequestsRunning);
   FamilyBuilder step_age(Metric::kEngineLastStepAge), state(Metric::kEngineState);
-  FamilyBuilder blocks(Metric::kKvCacheBlocks), used(Metric::kKvCacheBlocksUsed), usage(Metric::kKvCacheUsage), bytes(Metric::kKvCacheBytes);
+  FamilyBuilder blocks(Metric::kKvCacheBlocks), used(Metric::kKvCacheBlocksUsed), usage(Metric::kKvCacheUsage),
+      bytes(Metric::kKvCacheBytes);
   FamilyBuilder query(Metric::kPrefixCacheQueryTokens), hit(Metric::kPrefixCacheHitTokens), preemptions(Metric::kPreemptions);
   FamilyBuilder info(Metric::kModelInfo), load(Metric::kModelLoadTime), weights(Metric::kModelWeightsBytes);
   const MonotonicTime now = clock_.Now();
@@ -69,7 +72,8 @@ void EngineMetrics::CollectEngines(std::vector<prometheus::MetricFamily>& famili
     }
     if (!look) continue;
     const engine::EngineStatus& status = look->status;
-    for (std::size_t p = 0; p < engine::kPriorities; ++p) depth.Add({model, PriorityName(static_cast<engine::Priority>(p))}, status.queued[p]);
+    for (std::size_t p = 0; p < engine::kPriorities; ++p)
+      depth.Add({model, PriorityName(static_cast<engine::Priority>(p))}, status.queued[p]);
     capacity.Add({model}, status.queue_capacity);
     oldest.Add({model}, Age(status.oldest_queued, now));
     without_token.Add({model}, Age(status.oldest_without_token, now));
@@ -84,12 +88,13 @@ void EngineMetrics::CollectEngines(std::vector<prometheus::MetricFamily>& famili
     hit.Add({model}, static_cast<double>(status.prefix_hit_tokens));
     preemptions.Add({model}, static_cast<double>(status.preemptions));
     const ModelFacts& facts = look->facts;
-    info.Add({model, facts.architecture, facts.quantization, std::to_string(facts.parameters), std::to_string(facts.context), facts.sha256}, 1);
+    info.Add({model, facts.architecture, facts.quantization, std::to_string(facts.parameters), std::to_string(facts.context), facts.sha256},
+             1);
     load.Add({model}, facts.load_seconds);
     weights.Add({model}, static_cast<double>(facts.weights_bytes));
   }
-  for (FamilyBuilder* builder : {&depth, &capacity, &oldest, &without_token, &drain_rate, &running, &step_age, &state, &blocks, &used, &usage, &bytes,
-                                 &query, &hit, &preemptions, &info, &load, &weights}) {
+  for (FamilyBuilder* builder : {&depth, &capacity, &oldest, &without_token, &drain_rate, &running, &step_age, &state, &blocks, &used,
+                                 &usage, &bytes, &query, &hit, &preemptions, &info, &load, &weights}) {
     families.push_back(builder->Take());
   }
 }

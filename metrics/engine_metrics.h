@@ -2,13 +2,13 @@
 // Thread-safe.
 #pragma once
 
+#include <prometheus/collectable.h>
+
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <prometheus/collectable.h>
 
 #include "metrics/health.h"
 #include "runtime/base/clock.h"

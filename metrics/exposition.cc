@@ -1,10 +1,10 @@
 #include "metrics/exposition.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
-#include <algorithm>
 
 #include "runtime/base/utf8.h"
 
@@ -146,7 +146,8 @@ Format ChooseFormat(std::string_view accept) {
     while (!range.empty()) {
       const std::string_view parameter = Next(range, ';');
       if (parameter.starts_with("q=")) quality = std::strtod(std::string(parameter.substr(2)).c_str(), nullptr);
-      if (parameter.starts_with("version=")) version_fits = parameter == "version=1.0.0" || parameter == "version=0.0.1" || parameter == "version=0.0.4";
+      if (parameter.starts_with("version="))
+        version_fits = parameter == "version=1.0.0" || parameter == "version=0.0.1" || parameter == "version=0.0.4";
     }
     if (!version_fits) continue;
     if (type == "application/openmetrics-text") best_open = std::max(best_open, quality);
@@ -156,7 +157,8 @@ Format ChooseFormat(std::string_view accept) {
 }
 
 std::string_view ContentType(Format format) {
-  return format == Format::kText ? "text/plain; version=0.0.4; charset=utf-8" : "application/openmetrics-text; version=1.0.0; charset=utf-8";
+  return format == Format::kText ? "text/plain; version=0.0.4; charset=utf-8"
+                                 : "application/openmetrics-text; version=1.0.0; charset=utf-8";
 }
 
 std::string Render(std::span<const MetricFamily> families, Format format) {

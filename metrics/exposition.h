@@ -2,11 +2,11 @@
 // Text format 0.0.4: prometheus.io/docs/instrumenting/exposition_formats. OpenMetrics 1.0: the OpenMetrics specification.
 #pragma once
 
+#include <prometheus/metric_family.h>
+
 #include <span>
 #include <string>
 #include <string_view>
-
-#include <prometheus/metric_family.h>
 
 namespace inferd::metrics {
 

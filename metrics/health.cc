@@ -22,15 +22,17 @@ Health JudgeEngine(const engine::EngineStatus& status, int max_running, Monotoni
     const MonotonicTime work_since = status.running > 0 ? status.last_progress : std::max(status.last_progress, status.oldest_queued);
     const Duration silent = now - work_since;
     if (silent > kStalledAfter) {
-      return {Verdict::kStalled, {"no progress for " + Seconds(silent) + " with " + std::to_string(status.running) + " running and " +
-                                  std::to_string(queued) + " queued"}};
+      return {Verdict::kStalled,
+              {"no progress for " + Seconds(silent) + " with " + std::to_string(status.running) + " running and " + std::to_string(queued) +
+               " queued"}};
     }
   }
   if (queued >= status.queue_capacity && status.queue_capacity > 0) {
     return {Verdict::kDegraded, {"the queue is full (" + std::to_string(queued) + " of " + std::to_string(status.queue_capacity) + ")"}};
   }
   Health health{Verdict::kOk, {}};
-  if (status.running >= static_cast<std::uint32_t>(max_running)) health.reasons.push_back("the batch is full (" + std::to_string(status.running) + ")");
+  if (status.running >= static_cast<std::uint32_t>(max_running))
+    health.reasons.push_back("the batch is full (" + std::to_string(status.running) + ")");
   if (queued > 0) health.reasons.push_back(std::to_string(queued) + " requests wait");
   if (status.step_started != MonotonicTime{} && now - status.step_started > std::chrono::seconds(1)) {
     health.reasons.push_back("in a step for " + Seconds(now - status.step_started));

@@ -22,7 +22,8 @@ enum class Verdict : std::uint8_t {
 };
 inline constexpr std::size_t kVerdicts = 6;
 constexpr std::string_view VerdictName(Verdict verdict) {
-  return std::array<std::string_view, kVerdicts>{"ok", "busy", "degraded", "stalled", "draining", "loading"}[static_cast<std::size_t>(verdict)];
+  return std::array<std::string_view, kVerdicts>{
+      "ok", "busy", "degraded", "stalled", "draining", "loading"}[static_cast<std::size_t>(verdict)];
 }
 // Whether a probe that asks for health should be answered with success.
 constexpr bool IsHealthy(Verdict verdict) { return verdict <= Verdict::kDegraded; }

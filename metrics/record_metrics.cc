@@ -1,8 +1,8 @@
 #include "metrics/record_metrics.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
-#include <algorithm>
 #include <numeric>
 
 #include "metrics/family.h"
@@ -40,7 +40,8 @@ struct RecordMetrics::RequestSeries {
   Series per_token{Metric::kTimePerOutputToken};
   Series prompt_tokens{Metric::kRequestPromptTokens};
   Series generated_tokens{Metric::kRequestGeneratedTokens};
-  std::array<Series, kPriorities> queue{Series(Metric::kRequestQueueTime), Series(Metric::kRequestQueueTime), Series(Metric::kRequestQueueTime)};
+  std::array<Series, kPriorities> queue{Series(Metric::kRequestQueueTime), Series(Metric::kRequestQueueTime),
+                                        Series(Metric::kRequestQueueTime)};
 };
 
 struct RecordMetrics::StepSeries {
@@ -144,7 +145,8 @@ std::vector<prometheus::MetricFamily> RecordMetrics::Collect() const {
     bytes.Add({model}, static_cast<double>(series.weight_bytes.load()));
     flops.Add({model}, series.flops.load());
   }
-  for (FamilyBuilder* builder : {&steps, &time, &tokens, &sequences, &inter_token, &busy, &bytes, &flops}) families.push_back(builder->Take());
+  for (FamilyBuilder* builder : {&steps, &time, &tokens, &sequences, &inter_token, &busy, &bytes, &flops})
+    families.push_back(builder->Take());
   return families;
 }
 

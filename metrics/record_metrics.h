@@ -1,13 +1,13 @@
 // The view of records that /metrics shows: histograms of requests and steps. Fed by the recorder's thread, collected by any.
 #pragma once
 
+#include <prometheus/collectable.h>
+#include <prometheus/histogram.h>
+
 #include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include <prometheus/collectable.h>
-#include <prometheus/histogram.h>
 
 #include "metrics/recorder.h"
 #include "runtime/engine/records.h"

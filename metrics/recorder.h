@@ -1,5 +1,5 @@
-// Takes completed records out of the rings, on a thread of its own, and hands each to every view. A view is a reader of records: histograms now,
-// log lines and spans later. The engine never waits for it.
+// Takes completed records out of the rings, on a thread of its own, and hands each to every view. A view is a reader of records: histograms
+// now, log lines and spans later. The engine never waits for it.
 #pragma once
 
 #include <atomic>

@@ -23,7 +23,8 @@ std::vector<prometheus::MetricFamily> Registry::Collect() const {
   return families;
 }
 
-Scraper::Scraper(Registry& registry, const Clock& clock) : registry_(registry), clock_(clock), duration_(BucketsOf(Metric::kScrapeDuration)) {
+Scraper::Scraper(Registry& registry, const Clock& clock)
+    : registry_(registry), clock_(clock), duration_(BucketsOf(Metric::kScrapeDuration)) {
   registry.Add(*this);
 }
 

@@ -1,16 +1,16 @@
-// What /metrics shows: the families of every registered source, in one order. Sources are asked at each scrape and read copies; none waits for
-// the model. Collect may be called from several threads at once.
+// What /metrics shows: the families of every registered source, in one order. Sources are asked at each scrape and read copies; none waits
+// for the model. Collect may be called from several threads at once.
 #pragma once
+
+#include <prometheus/collectable.h>
+#include <prometheus/histogram.h>
+#include <prometheus/metric_family.h>
 
 #include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <prometheus/collectable.h>
-#include <prometheus/histogram.h>
-#include <prometheus/metric_family.h>
 
 #include "metrics/exposition.h"
 #include "runtime/base/clock.h"

@@ -45,7 +45,8 @@ std::string Milliseconds(double ms) {
 
 std::string ServerTiming(const RequestRecord& record) {
   const Timing timing = TimingOf(record);
-  return "queue;dur=" + Milliseconds(timing.queue) + ", prefill;dur=" + Milliseconds(timing.prefill) + ", decode;dur=" + Milliseconds(timing.decode);
+  return "queue;dur=" + Milliseconds(timing.queue) + ", prefill;dur=" + Milliseconds(timing.prefill) +
+         ", decode;dur=" + Milliseconds(timing.decode);
 }
 
 Answer::Answer(AnswerOptions options, const model::Tokenizer& tokenizer) : options_(std::move(options)), tokenizer_(tokenizer) {
@@ -148,8 +149,8 @@ std::string Answer::StreamEnd(const RequestRecord& record) const {
   std::string text;
   if (options_.include_usage) {
     const Timing timing = TimingOf(record);
-    text = Event("", Usage(record) + R"(,"timing":{"queue_ms":)" + Milliseconds(timing.queue) + R"(,"prefill_ms":)" + Milliseconds(timing.prefill) +
-                         R"(,"decode_ms":)" + Milliseconds(timing.decode) + "}");
+    text = Event("", Usage(record) + R"(,"timing":{"queue_ms":)" + Milliseconds(timing.queue) + R"(,"prefill_ms":)" +
+                         Milliseconds(timing.prefill) + R"(,"decode_ms":)" + Milliseconds(timing.decode) + "}");
   }
   return text + "data: [DONE]\n\n";
 }
@@ -159,8 +160,9 @@ std::string Answer::StreamError(const ApiError& error) const { return "data: " +
 std::string Answer::Usage(const RequestRecord& record) const {
   std::string usage = R"({"prompt_tokens":)" + std::to_string(record.prompt_tokens) + R"(,"completion_tokens":)" +
                       std::to_string(record.generated_tokens) + R"(,"total_tokens":)" +
-                      std::to_string(std::uint64_t{record.prompt_tokens} + record.generated_tokens) + R"(,"prompt_tokens_details":{"cached_tokens":)" +
-                      std::to_string(record.cached_prompt_tokens) + R"(},"completion_tokens_details":{"reasoning_tokens":)" +
+                      std::to_string(std::uint64_t{record.prompt_tokens} + record.generated_tokens) +
+                      R"(,"prompt_tokens_details":{"cached_tokens":)" + std::to_string(record.cached_prompt_tokens) +
+                      R"(},"completion_tokens_details":{"reasoning_tokens":)" +
                       std::to_string(std::min<std::uint64_t>(reasoning_tokens_, record.generated_tokens)) + "}}";
   return usage;
 }
@@ -250,7 +252,8 @@ std::string Answer::CompletionLogprobs(const std::vector<GeneratedToken>& tokens
     offsets += std::to_string(text_offset);
     text_offset += bytes.size();
   }
-  return R"({"tokens":[)" + names + R"(],"token_logprobs":[)" + values + R"(],"top_logprobs":[)" + tops + R"(],"text_offset":[)" + offsets + "]}";
+  return R"({"tokens":[)" + names + R"(],"token_logprobs":[)" + values + R"(],"top_logprobs":[)" + tops + R"(],"text_offset":[)" + offsets +
+         "]}";
 }
 
 }  // namespace inferd::daemon

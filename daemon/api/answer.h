@@ -20,11 +20,11 @@ struct AnswerOptions {
   bool chat = true;
   bool stream = false;
   bool include_usage = false;
-  bool reasons = false;      // split reasoning from the answer
+  bool reasons = false;  // split reasoning from the answer
   bool opens_think = false;
   bool logprobs = false;
   int choices = 1;
-  std::string id;            // of the request
+  std::string id;  // of the request
   std::string model;
   std::int64_t created = 0;  // seconds since 1970
 };

@@ -15,9 +15,12 @@ struct RouteRow {
   std::string_view method;
 };
 constexpr std::array kTable{
-    RouteRow{"/v1/chat/completions", Route::kChatCompletions, "POST"}, RouteRow{"/v1/completions", Route::kCompletions, "POST"},
-    RouteRow{"/v1/models", Route::kModels, "GET"},                     RouteRow{"/tokenize", Route::kTokenize, "POST"},
-    RouteRow{"/detokenize", Route::kDetokenize, "POST"},               RouteRow{"/healthz", Route::kHealthz, "GET"},
+    RouteRow{"/v1/chat/completions", Route::kChatCompletions, "POST"},
+    RouteRow{"/v1/completions", Route::kCompletions, "POST"},
+    RouteRow{"/v1/models", Route::kModels, "GET"},
+    RouteRow{"/tokenize", Route::kTokenize, "POST"},
+    RouteRow{"/detokenize", Route::kDetokenize, "POST"},
+    RouteRow{"/healthz", Route::kHealthz, "GET"},
     RouteRow{"/readyz", Route::kReadyz, "GET"},
 };
 constexpr std::string_view kModelPrefix = "/v1/models/";
@@ -149,9 +152,10 @@ std::optional<HttpResponse> Call::Refusal() {
     return Finish(std::move(response));
   }
   if (head_.method != method && !(method == "GET" && is_head_method())) {
-    HttpResponse response = ToResponse(ApiError{.status = 405,
-                                                .message = head_.path.substr(0, 200) + " does not take " + head_.method.substr(0, 20) + "; allowed: " + std::string(method),
-                                                .code = "method_not_allowed"});
+    HttpResponse response = ToResponse(ApiError{
+        .status = 405,
+        .message = head_.path.substr(0, 200) + " does not take " + head_.method.substr(0, 20) + "; allowed: " + std::string(method),
+        .code = "method_not_allowed"});
     response.Set("Allow", AllowOf(method));
     message_ = "method not allowed";
     return Finish(std::move(response));

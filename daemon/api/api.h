@@ -34,8 +34,15 @@ namespace inferd::daemon {
 enum class Route : std::uint8_t { kChatCompletions, kCompletions, kModels, kModel, kTokenize, kDetokenize, kHealthz, kReadyz, kOther };
 inline constexpr std::size_t kRoutes = 9;
 constexpr std::string_view RouteName(Route route) {
-  return std::array<std::string_view, kRoutes>{"/v1/chat/completions", "/v1/completions", "/v1/models", "/v1/models/{id}", "/tokenize",
-                                               "/detokenize",          "/healthz",        "/readyz",    "other"}[static_cast<std::size_t>(route)];
+  return std::array<std::string_view, kRoutes>{"/v1/chat/completions",
+                                               "/v1/completions",
+                                               "/v1/models",
+                                               "/v1/models/{id}",
+                                               "/tokenize",
+                                               "/detokenize",
+                                               "/healthz",
+                                               "/readyz",
+                                               "other"}[static_cast<std::size_t>(route)];
 }
 
 // How often each route answered with each status. Any thread.

@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-
 #include <tl/expected.hpp>
 
 #include "daemon/api/http.h"
@@ -28,7 +27,8 @@ using ApiResult = tl::expected<T, ApiError>;
 
 // A 400 that names the parameter.
 inline tl::unexpected<ApiError> BadParam(std::string param, std::string message, std::string code = "invalid_value") {
-  return tl::unexpected<ApiError>(ApiError{.status = 400, .message = std::move(message), .param = std::move(param), .code = std::move(code)});
+  return tl::unexpected<ApiError>(
+      ApiError{.status = 400, .message = std::move(message), .param = std::move(param), .code = std::move(code)});
 }
 
 // "invalid_request_error" and so on, as OpenAI uses them for the status.
@@ -48,9 +48,9 @@ void AppendJsonString(std::string& out, std::string_view text);
 
 }  // namespace inferd::daemon
 
-#define INFERD_API_RETURN_IF_ERROR(expr)                                                      \
-  do {                                                                                        \
-    if (auto api_result_ = (expr); !api_result_) {                                            \
-      return tl::unexpected<::inferd::daemon::ApiError>(std::move(api_result_).error());      \
-    }                                                                                         \
+#define INFERD_API_RETURN_IF_ERROR(expr)                                                 \
+  do {                                                                                   \
+    if (auto api_result_ = (expr); !api_result_) {                                       \
+      return tl::unexpected<::inferd::daemon::ApiError>(std::move(api_result_).error()); \
+    }                                                                                    \
   } while (false)

@@ -31,7 +31,8 @@ ApiError BrokenError(FinishReason reason, engine::CancelReason cancel) {
     return {.status = 408, .message = "the deadline of the request passed before its answer was complete", .code = "deadline_exceeded"};
   }
   if (reason == FinishReason::kCancelled) {
-    const std::string why = cancel == engine::CancelReason::kDrain ? "the server is shutting down and cut the request" : "the request was cancelled";
+    const std::string why =
+        cancel == engine::CancelReason::kDrain ? "the server is shutting down and cut the request" : "the request was cancelled";
     return {.status = 503, .message = why, .code = "service_unavailable", .retry_after = std::chrono::seconds(5)};
   }
   return {.status = 500, .message = "the model failed on this request; the server's log says why", .code = "internal_error"};
@@ -56,7 +57,9 @@ ApiResult<MonotonicTime> Call::Deadline() const {
     double seconds = 0;
     const auto [end, error] = std::from_chars(header.data(), header.data() + header.size(), seconds);
     if (error != std::errc() || end != header.data() + header.size() || !std::isfinite(seconds) || seconds <= 0) {
-      return tl::unexpected<ApiError>(ApiError{.message = "the header X-Request-Timeout must be a number of seconds greater than 0", .param = "X-Request-Timeout", .code = "invalid_value"});
+      return tl::unexpected<ApiError>(ApiError{.message = "the header X-Request-Timeout must be a number of seconds greater than 0",
+                                               .param = "X-Request-Timeout",
+                                               .code = "invalid_value"});
     }
     if (seconds < ToSeconds(limit)) limit = FromSeconds(seconds);
   }
@@ -94,7 +97,8 @@ ApiResult<std::shared_ptr<engine::Request>> Call::Prepare(const std::string& bod
       allowed += (allowed.empty() ? "" : ", ") + std::string(engine::PriorityName(static_cast<engine::Priority>(i)));
     }
     if (parsed->priority) {
-      return BadParam("priority", "priority is \"" + std::string(engine::PriorityName(priority)) + "\"; allowed on this server: " + allowed);
+      return BadParam("priority",
+                      "priority is \"" + std::string(engine::PriorityName(priority)) + "\"; allowed on this server: " + allowed);
     }
     priority = first.value_or(engine::Priority::kNormal);
   }
@@ -114,7 +118,8 @@ ApiResult<std::shared_ptr<engine::Request>> Call::Prepare(const std::string& bod
     params.prompts.push_back(std::move(prompt));
   } else {
     // Who writes the whole prompt writes its markers too.
-    for (const std::string& text : parsed->texts) params.prompts.push_back(tokenizer.Encode(text, {.add_special = true, .parse_special = true}));
+    for (const std::string& text : parsed->texts)
+      params.prompts.push_back(tokenizer.Encode(text, {.add_special = true, .parse_special = true}));
     for (std::size_t i = 0; i < parsed->token_prompts.size(); ++i) {
       const std::string param = parsed->token_prompts.size() == 1 ? "prompt" : "prompt[" + std::to_string(i) + "]";
       auto tokens = BindTokens(param, parsed->token_prompts[i], tokenizer.vocab_size());

@@ -12,8 +12,8 @@ namespace {
 std::string ModelObject(const ServedModel& model) {
   std::string text = R"({"id":)";
   AppendJsonString(text, model.name);
-  text += R"(,"object":"model","created":)" + std::to_string(model.created) + R"(,"owned_by":"inferd","context_length":)" + std::to_string(model.context) +
-          R"(,"chat":)" + (model.chat ? "true" : "false") + "}";
+  text += R"(,"object":"model","created":)" + std::to_string(model.created) + R"(,"owned_by":"inferd","context_length":)" +
+          std::to_string(model.context) + R"(,"chat":)" + (model.chat ? "true" : "false") + "}";
   return text;
 }
 
@@ -34,13 +34,16 @@ ApiResult<const ServedModel*> Call::FindModel(const std::string& name, bool requ
   const ServedModel* model = index ? parts_.models.at(*index) : nullptr;
   if (model != nullptr) return model;
   if (index || (name.empty() && !required && parts_.models.size() == 1)) {
-    return tl::unexpected<ApiError>(
-        FromRefusal(engine::RefusalReason::kLoading, "the model \"" + parts_.models.names()[index.value_or(0)] + "\" is being loaded", std::chrono::seconds(5)));
+    return tl::unexpected<ApiError>(FromRefusal(engine::RefusalReason::kLoading,
+                                                "the model \"" + parts_.models.names()[index.value_or(0)] + "\" is being loaded",
+                                                std::chrono::seconds(5)));
   }
   std::string known;
   for (const std::string& other : parts_.models.names()) known += (known.empty() ? "" : ", ") + other;
-  const std::string what = name.empty() ? "the field model is needed, because there are several models" : "the model \"" + name.substr(0, 100) + "\" does not exist";
-  return tl::unexpected<ApiError>(ApiError{.status = 404, .message = what + "; known models: " + known, .param = "model", .code = "model_not_found"});
+  const std::string what = name.empty() ? "the field model is needed, because there are several models"
+                                        : "the model \"" + name.substr(0, 100) + "\" does not exist";
+  return tl::unexpected<ApiError>(
+      ApiError{.status = 404, .message = what + "; known models: " + known, .param = "model", .code = "model_not_found"});
 }
 
 HttpResponse Call::Models() {
@@ -67,7 +70,8 @@ HttpResponse Call::Tokenize(const std::string& body) {
   if (!parsed) return Answer(parsed.error());
   const auto model = FindModel(parsed->model, false);
   if (!model) return Answer(model.error());
-  const auto tokens = (*model)->tokenizer->Encode(parsed->text, {.add_special = parsed->add_special, .parse_special = parsed->parse_special});
+  const auto tokens =
+      (*model)->tokenizer->Encode(parsed->text, {.add_special = parsed->add_special, .parse_special = parsed->parse_special});
   std::string text = R"({"tokens":[)";
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     if (i > 0) text += ',';

@@ -140,7 +140,8 @@ ApiResult<> Scan(std::string_view body) {
 }  // namespace
 
 ApiResult<Json> ParseJsonObject(std::string_view body) {
-  if (body.empty()) return tl::unexpected<ApiError>(ApiError{.message = "the body is empty; a JSON object is needed", .code = "invalid_json"});
+  if (body.empty())
+    return tl::unexpected<ApiError>(ApiError{.message = "the body is empty; a JSON object is needed", .code = "invalid_json"});
   INFERD_API_RETURN_IF_ERROR(Scan(body));
   Builder builder(body);
   if (!Json::sax_parse(body.begin(), body.end(), &builder)) return tl::unexpected<ApiError>(std::move(builder.error));

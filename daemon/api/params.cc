@@ -38,7 +38,8 @@ constexpr std::array kNumbers{
     NumberParam{"repetition_penalty", 0, true, 2, false, false, "greater than 0, up to 2"},
     NumberParam{"n", 1, false, kMaxChoices, false, true, "an integer from 1 to 8"},
     NumberParam{"max_tokens", 1, false, std::numeric_limits<int>::max(), false, true, "an integer from 1 to the context of the model"},
-    NumberParam{"max_completion_tokens", 1, false, std::numeric_limits<int>::max(), false, true, "an integer from 1 to the context of the model"},
+    NumberParam{"max_completion_tokens", 1, false, std::numeric_limits<int>::max(), false, true,
+                "an integer from 1 to the context of the model"},
     NumberParam{"top_logprobs", 0, false, kMaxLogprobs, false, true, "an integer from 0 to 20"},
     NumberParam{"logprobs", 0, false, kMaxLogprobs, false, true, "an integer from 0 to 20"},
     NumberParam{"seed", -kInt64Max, false, kInt64Max, false, true, "an integer of at most 64 bits"},
@@ -113,7 +114,10 @@ constexpr std::array kUnsupported{
     Unsupported{"parallel_tool_calls", [](const Json& v, const GenerationBody&) { return v.is_boolean(); }},
     Unsupported{"prediction", Never},
     Unsupported{"reasoning_effort", Never},
-    Unsupported{"response_format", [](const Json& v, const GenerationBody&) { return v == Json{{"type", "text"}}; }},
+    Unsupported{"response_format",
+                [](const Json& v, const GenerationBody&) {
+                  return v == Json{{"type", "text"}};
+                }},
     Unsupported{"service_tier", [](const Json& v, const GenerationBody&) { return v == "auto" || v == "default"; }},
     Unsupported{"skip_special_tokens", [](const Json& v, const GenerationBody&) { return v == true; }},
     Unsupported{"stop_token_ids", IsEmptyArray},
@@ -189,10 +193,12 @@ ApiResult<std::string> ParseContent(const std::string& param, const Json& value)
     const std::string part_param = param + "[" + std::to_string(i) + "]";
     const Json& part = value[i];
     if (!part.is_object() || !part.contains("type")) return Wrong(part_param, part, "a part {\"type\": \"text\", \"text\": ...}");
-    if (part["type"] != "text") return BadParam(part_param + ".type", part_param + ".type is " + Show(part["type"]) + "; this model reads text only");
+    if (part["type"] != "text")
+      return BadParam(part_param + ".type", part_param + ".type is " + Show(part["type"]) + "; this model reads text only");
     if (!part.contains("text") || !part["text"].is_string()) return BadParam(part_param + ".text", part_param + ".text must be a string");
     for (const auto& [key, unused] : part.items()) {
-      if (key != "type" && key != "text") return BadParam(part_param + "." + key, part_param + "." + key + " is not supported", "unsupported_parameter");
+      if (key != "type" && key != "text")
+        return BadParam(part_param + "." + key, part_param + "." + key + " is not supported", "unsupported_parameter");
     }
     text += part["text"].get_ref<const std::string&>();
   }
@@ -200,8 +206,10 @@ ApiResult<std::string> ParseContent(const std::string& param, const Json& value)
 }
 
 ApiResult<> ParseMessages(const Json& value, GenerationBody& out) {
-  if (!value.is_array() || value.empty()) return Wrong("messages", value, "an array of at least one message {\"role\": ..., \"content\": ...}");
-  if (value.size() > kMaxMessages) return BadParam("messages", "messages has " + std::to_string(value.size()) + " entries; allowed: up to 4096");
+  if (!value.is_array() || value.empty())
+    return Wrong("messages", value, "an array of at least one message {\"role\": ..., \"content\": ...}");
+  if (value.size() > kMaxMessages)
+    return BadParam("messages", "messages has " + std::to_string(value.size()) + " entries; allowed: up to 4096");
   for (std::size_t i = 0; i < value.size(); ++i) {
     const std::string param = "messages[" + std::to_string(i) + "]";
     const Json& message = value[i];
@@ -212,7 +220,8 @@ ApiResult<> ParseMessages(const Json& value, GenerationBody& out) {
       const bool nothing = field.is_null() || (field.is_array() && field.empty());
       if (!known && !nothing) return BadParam(param + "." + key, param + "." + key + " is not supported", "unsupported_parameter");
     }
-    if (!message.contains("role") || !message["role"].is_string()) return BadParam(param + ".role", param + ".role must be a string: system, user or assistant");
+    if (!message.contains("role") || !message["role"].is_string())
+      return BadParam(param + ".role", param + ".role must be a string: system, user or assistant");
     if (!message.contains("content")) return BadParam(param + ".content", param + ".content is missing");
     auto content = ParseContent(param + ".content", message["content"]);
     if (!content) return tl::unexpected<ApiError>(std::move(content).error());
@@ -246,7 +255,8 @@ ApiResult<> ParsePrompt(const Json& value, GenerationBody& out) {
     out.token_prompts.push_back(std::move(*ids));
     return {};
   }
-  if (value.size() > kMaxPrompts) return BadParam("prompt", "prompt has " + std::to_string(value.size()) + " entries; allowed: up to " + std::to_string(kMaxPrompts));
+  if (value.size() > kMaxPrompts)
+    return BadParam("prompt", "prompt has " + std::to_string(value.size()) + " entries; allowed: up to " + std::to_string(kMaxPrompts));
   for (std::size_t i = 0; i < value.size(); ++i) {
     const std::string param = "prompt[" + std::to_string(i) + "]";
     if (value[i].is_string() && value[0].is_string()) {
@@ -300,7 +310,9 @@ const std::array kReaders{
     Reader{"stream_options", true, true, ParseStreamOptions},
     Reader{"n", true, true, [](const Json& v, GenerationBody& o) { return Number("n", v, [&o](double x) { o.n = static_cast<int>(x); }); }},
     Reader{"max_tokens", true, true,
-           [](const Json& v, GenerationBody& o) { return Number("max_tokens", v, [&o](double x) { o.max_tokens = static_cast<std::int64_t>(x); }); }},
+           [](const Json& v, GenerationBody& o) {
+             return Number("max_tokens", v, [&o](double x) { o.max_tokens = static_cast<std::int64_t>(x); });
+           }},
     Reader{"max_completion_tokens", true, false,
            [](const Json& v, GenerationBody& o) {
              return Number("max_completion_tokens", v, [&o](double x) {
@@ -309,13 +321,17 @@ const std::array kReaders{
              });
            }},
     Reader{"temperature", true, true,
-           [](const Json& v, GenerationBody& o) { return Number("temperature", v, [&o](double x) { o.sampling.temperature = static_cast<float>(x); }); }},
+           [](const Json& v, GenerationBody& o) {
+             return Number("temperature", v, [&o](double x) { o.sampling.temperature = static_cast<float>(x); });
+           }},
     Reader{"top_p", true, true,
            [](const Json& v, GenerationBody& o) {
              // The smallest positive doubles are 0 as a float.
-             return Number("top_p", v, [&o](double x) { o.sampling.top_p = std::max(static_cast<float>(x), std::numeric_limits<float>::min()); });
+             return Number("top_p", v,
+                           [&o](double x) { o.sampling.top_p = std::max(static_cast<float>(x), std::numeric_limits<float>::min()); });
            }},
-    Reader{"top_k", true, true, [](const Json& v, GenerationBody& o) { return Number("top_k", v, [&o](double x) { o.sampling.top_k = static_cast<int>(x); }); }},
+    Reader{"top_k", true, true,
+           [](const Json& v, GenerationBody& o) { return Number("top_k", v, [&o](double x) { o.sampling.top_k = static_cast<int>(x); }); }},
     Reader{"min_p", true, true,
            [](const Json& v, GenerationBody& o) {
              // The doubles just under 1 are 1 as a float.
@@ -331,8 +347,9 @@ const std::array kReaders{
            }},
     Reader{"repetition_penalty", true, true,
            [](const Json& v, GenerationBody& o) {
-             return Number("repetition_penalty", v,
-                           [&o](double x) { o.sampling.repetition_penalty = std::max(static_cast<float>(x), std::numeric_limits<float>::min()); });
+             return Number("repetition_penalty", v, [&o](double x) {
+               o.sampling.repetition_penalty = std::max(static_cast<float>(x), std::numeric_limits<float>::min());
+             });
            }},
     Reader{"seed", true, true, ParseSeed},
     Reader{"stop", true, true, ParseStop},
@@ -345,9 +362,13 @@ const std::array kReaders{
              return {};
            }},
     Reader{"top_logprobs", true, false,
-           [](const Json& v, GenerationBody& o) { return Number("top_logprobs", v, [&o](double x) { o.sampling.logprobs = static_cast<int>(x); }); }},
+           [](const Json& v, GenerationBody& o) {
+             return Number("top_logprobs", v, [&o](double x) { o.sampling.logprobs = static_cast<int>(x); });
+           }},
     Reader{"logprobs", false, true,
-           [](const Json& v, GenerationBody& o) { return Number("logprobs", v, [&o](double x) { o.sampling.logprobs = static_cast<int>(x); }); }},
+           [](const Json& v, GenerationBody& o) {
+             return Number("logprobs", v, [&o](double x) { o.sampling.logprobs = static_cast<int>(x); });
+           }},
     Reader{"ignore_eos", true, true, [](const Json& v, GenerationBody& o) { return Assign(o.ignore_eos, ToBool("ignore_eos", v)); }},
     Reader{"priority", true, true, ParsePriority},
     Reader{"user", true, true, [](const Json& v, GenerationBody& o) { return Assign(o.user, ToText("user", v)); }},
@@ -359,13 +380,15 @@ ApiResult<GenerationBody> ParseBody(std::string_view body, bool chat) {
   GenerationBody out;
   std::vector<std::pair<const Unsupported*, const Json*>> judged_last;
   for (const auto& [key, value] : document->items()) {
-    const auto reader = std::find_if(kReaders.begin(), kReaders.end(),
-                                     [&, name = std::string_view(key)](const Reader& r) { return r.name == name && (chat ? r.chat : r.completions); });
+    const auto reader = std::find_if(kReaders.begin(), kReaders.end(), [&, name = std::string_view(key)](const Reader& r) {
+      return r.name == name && (chat ? r.chat : r.completions);
+    });
     if (reader != kReaders.end()) {
       if (!value.is_null()) INFERD_API_RETURN_IF_ERROR(reader->read(value, out));
       continue;
     }
-    const auto unsupported = std::find_if(kUnsupported.begin(), kUnsupported.end(), [name = std::string_view(key)](const Unsupported& u) { return u.name == name; });
+    const auto unsupported = std::find_if(kUnsupported.begin(), kUnsupported.end(),
+                                          [name = std::string_view(key)](const Unsupported& u) { return u.name == name; });
     if (unsupported == kUnsupported.end()) return BadParam(key, "unknown parameter: " + key, "unknown_parameter");
     if (!value.is_null()) judged_last.emplace_back(&*unsupported, &value);
   }
@@ -448,7 +471,8 @@ ApiResult<std::vector<std::pair<model::TokenId, float>>> BindLogitBias(const Gen
   std::vector<std::pair<model::TokenId, float>> bound;
   for (const auto& [id, bias] : body.logit_bias) {
     if (static_cast<std::uint64_t>(id) >= vocab_size) {
-      return BadParam("logit_bias", "logit_bias names the token " + std::to_string(id) + "; allowed: 0 to " + std::to_string(vocab_size - 1));
+      return BadParam("logit_bias",
+                      "logit_bias names the token " + std::to_string(id) + "; allowed: 0 to " + std::to_string(vocab_size - 1));
     }
     bound.emplace_back(static_cast<model::TokenId>(id), bias);
   }
@@ -472,13 +496,14 @@ ApiResult<int> BindMaxTokens(const GenerationBody& body, std::size_t longest_pro
   const auto limit = static_cast<std::size_t>(context);
   if (longest_prompt >= limit) {
     return BadParam(body.messages.empty() ? "prompt" : "messages",
-                    "the prompt has " + std::to_string(longest_prompt) + " tokens, and the context of the model is " + std::to_string(context) +
-                        ": at least one place must be left for the answer",
+                    "the prompt has " + std::to_string(longest_prompt) + " tokens, and the context of the model is " +
+                        std::to_string(context) + ": at least one place must be left for the answer",
                     "context_length_exceeded");
   }
   if (!body.max_tokens) return context - static_cast<int>(longest_prompt);
   if (*body.max_tokens > context) {
-    return BadParam(body.max_tokens_param, body.max_tokens_param + " is " + std::to_string(*body.max_tokens) + "; allowed: 1 to " + std::to_string(context));
+    return BadParam(body.max_tokens_param,
+                    body.max_tokens_param + " is " + std::to_string(*body.max_tokens) + "; allowed: 1 to " + std::to_string(context));
   }
   return static_cast<int>(*body.max_tokens);
 }

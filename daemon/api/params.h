@@ -5,13 +5,12 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include <nlohmann/json_fwd.hpp>
 
 #include "daemon/api/error.h"
 #include "runtime/engine/request.h"
@@ -20,8 +19,8 @@
 
 namespace inferd::daemon {
 
-inline constexpr int kMaxChoices = 8;         // n
-inline constexpr int kMaxPrompts = 64;        // prompts of one request
+inline constexpr int kMaxChoices = 8;   // n
+inline constexpr int kMaxPrompts = 64;  // prompts of one request
 inline constexpr int kMaxStops = 4;
 inline constexpr std::size_t kMaxStopBytes = 1024;
 inline constexpr int kMaxLogprobs = 20;

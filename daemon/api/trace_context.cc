@@ -45,7 +45,10 @@ bool IsSaneRequestId(std::string_view id) {
 std::string NewRequestId() { return "req-" + Hex(RandomNumber(), 16) + Hex(RandomNumber(), 8); }
 
 TraceContext NewTrace() {
-  return {.trace_id = Hex(NonZeroRandom(), 16) + Hex(RandomNumber(), 16), .span_id = Hex(NonZeroRandom(), 16), .parent_span_id = {}, .sampled = true};
+  return {.trace_id = Hex(NonZeroRandom(), 16) + Hex(RandomNumber(), 16),
+          .span_id = Hex(NonZeroRandom(), 16),
+          .parent_span_id = {},
+          .sampled = true};
 }
 
 std::optional<TraceContext> ParseTraceparent(std::string_view header) {

@@ -37,13 +37,13 @@ using net::ip::tcp;
 using ErrorCode = boost::system::error_code;
 using Parser = http::request_parser<http::string_body>;
 
-constexpr std::size_t kSmallBody = 16U << 10U;      // parsed and tokenized on the connection's own thread
-constexpr std::size_t kDrainableBody = 64U << 10U;  // of a refused request: read and dropped, so that the connection lives on
-constexpr std::size_t kMaxPipelined = 64U << 10U;   // bytes of further requests held while one is answered
-constexpr std::size_t kMaxLinger = 1U << 20U;       // bytes dropped after a refusal that leaves its body unread
+constexpr std::size_t kSmallBody = 16U << 10U;           // parsed and tokenized on the connection's own thread
+constexpr std::size_t kDrainableBody = 64U << 10U;       // of a refused request: read and dropped, so that the connection lives on
+constexpr std::size_t kMaxPipelined = 64U << 10U;        // bytes of further requests held while one is answered
+constexpr std::size_t kMaxLinger = 1U << 20U;            // bytes dropped after a refusal that leaves its body unread
 constexpr std::size_t kBodyBytesPerSecond = 64U << 10U;  // slower senders run out of time
-constexpr int kMaxLargeBodies = 32;                 // waiting for a worker
-constexpr int kMaxTurnedAway = 128;                 // connections over the limit that are told so politely
+constexpr int kMaxLargeBodies = 32;                      // waiting for a worker
+constexpr int kMaxTurnedAway = 128;                      // connections over the limit that are told so politely
 constexpr auto kSweep = std::chrono::milliseconds(200);
 constexpr Duration kLingerTime = std::chrono::seconds(2);
 
@@ -76,7 +76,12 @@ struct Shared {
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(Shared& shared, Loop& loop, tcp::socket socket, bool over_limit)
-      : shared_(shared), loop_(loop), socket_(std::move(socket)), wake_(loop.io), buffer_(shared.options.max_header + 2 * kMaxPipelined), over_limit_(over_limit) {
+      : shared_(shared),
+        loop_(loop),
+        socket_(std::move(socket)),
+        wake_(loop.io),
+        buffer_(shared.options.max_header + 2 * kMaxPipelined),
+        over_limit_(over_limit) {
     wake_.expires_at(net::steady_timer::time_point::max());
     loop_.connections.insert(this);
   }
@@ -314,7 +319,8 @@ net::awaitable<bool> Connection::HeaderFault(const ErrorCode& error, const Parse
   if (timed_out_) {
     answer = exchange.call->Fault(408, "the headers did not come in time", "request_timeout");
   } else if (error == http::error::header_limit || error == http::error::buffer_overflow) {
-    answer = exchange.call->Fault(431, "the headers are larger than " + std::to_string(shared_.options.max_header) + " bytes", "header_too_large");
+    answer = exchange.call->Fault(431, "the headers are larger than " + std::to_string(shared_.options.max_header) + " bytes",
+                                  "header_too_large");
   } else {
     answer = exchange.call->Fault(400, "this is not HTTP/1.1: " + error.message(), "bad_request");
   }
@@ -351,7 +357,8 @@ net::awaitable<void> Connection::ReadBody(Exchange& exchange, Parser& parser, st
   }
   const auto too_large = [&] {
     exchange.body_unread = true;
-    return call.Fault(413, "the body is larger than " + std::to_string(shared_.options.max_body) + " bytes", "request_too_large", engine::RefusalReason::kTooLarge);
+    return call.Fault(413, "the body is larger than " + std::to_string(shared_.options.max_body) + " bytes", "request_too_large",
+                      engine::RefusalReason::kTooLarge);
   };
   if (!answer && length > shared_.options.max_body) answer = too_large();
   if (answer && has_body && (chunked || length > kDrainableBody || !expect.empty())) exchange.body_unread = true;
@@ -381,7 +388,8 @@ net::awaitable<void> Connection::ReadBody(Exchange& exchange, Parser& parser, st
     } else if (timed_out_) {
       answer = call.Fault(408, "the body did not come in time", "request_timeout");
       exchange.body_unread = true;
-    } else if (error == http::error::partial_message || error == net::error::eof || (error && error.category() != make_error_code(http::error::bad_chunk).category())) {
+    } else if (error == http::error::partial_message || error == net::error::eof ||
+               (error && error.category() != make_error_code(http::error::bad_chunk).category())) {
       peer_gone_ = true;
     } else if (error) {
       answer = call.Fault(400, "the body is broken: " + error.message(), "bad_request");
@@ -409,14 +417,15 @@ net::awaitable<void> Connection::Begin(Exchange& exchange, std::string body, std
   }
   bool done = false;
   std::exception_ptr failure;
-  net::post(shared_.workers, [&, self = shared_from_this(), executor = loop_.io.get_executor()] {
+  net::post(shared_.workers, [&, self = shared_from_this(), executor = loop_.io.get_executor()]() mutable {
     try {
       answer = call.Start(body);
     } catch (...) {
       failure = std::current_exception();
     }
     shared_.large_bodies.fetch_sub(1);
-    net::post(executor, [&done, self] {
+    // Moved: a connection may only end on its own thread.
+    net::post(executor, [&done, self = std::move(self)] {
       done = true;
       self->Notify();
     });
@@ -537,7 +546,10 @@ net::awaitable<void> Connection::StopWatching() {
 
 struct HttpServer::Impl {
   Impl(const Api& api, const Clock& clock, HttpOptions options)
-      : shared{.api = api, .clock = clock, .options = std::move(options), .workers = net::thread_pool(static_cast<std::size_t>(std::max(1, options.workers)))} {
+      : shared{.api = api,
+               .clock = clock,
+               .options = std::move(options),
+               .workers = net::thread_pool(static_cast<std::size_t>(std::max(1, options.workers)))} {
     for (int i = 0; i < std::max(1, shared.options.threads); ++i) loops.push_back(std::make_unique<Loop>());
   }
 
@@ -595,7 +607,8 @@ struct HttpServer::Impl {
   bool stopped = false;
 };
 
-HttpServer::HttpServer(const Api& api, const Clock& clock, HttpOptions options) : impl_(std::make_unique<Impl>(api, clock, std::move(options))) {}
+HttpServer::HttpServer(const Api& api, const Clock& clock, HttpOptions options)
+    : impl_(std::make_unique<Impl>(api, clock, std::move(options))) {}
 
 HttpServer::~HttpServer() { Stop(); }
 

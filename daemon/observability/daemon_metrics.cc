@@ -44,7 +44,8 @@ std::vector<prometheus::MetricFamily> DaemonMetrics::Collect() const {
   cut.Add({}, static_cast<double>(views_.drain.cut));
 
   std::vector<prometheus::MetricFamily> families;
-  for (FamilyBuilder* builder : {&build, &dropped, &connections, &requests, &successful, &timestamp, &cut}) families.push_back(builder->Take());
+  for (FamilyBuilder* builder : {&build, &dropped, &connections, &requests, &successful, &timestamp, &cut})
+    families.push_back(builder->Take());
   return families;
 }
 

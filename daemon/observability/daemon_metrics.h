@@ -1,9 +1,9 @@
 // What /metrics shows of the daemon itself: build, connections, answers, dropped records, the last reload. Thread-safe.
 #pragma once
 
-#include <vector>
-
 #include <prometheus/collectable.h>
+
+#include <vector>
 
 #include "daemon/observability/server.h"
 #include "daemon/views.h"

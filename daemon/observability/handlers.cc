@@ -1,13 +1,13 @@
 #include "daemon/observability/handlers.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "metrics/exposition.h"
 
@@ -72,7 +72,8 @@ std::vector<std::string> WantedNames(std::string_view query) {
     const std::string_view pair = query.substr(0, end);
     query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
     const auto equals = pair.find('=');
-    if (equals != std::string_view::npos && PercentDecode(pair.substr(0, equals)) == "name[]") names.push_back(PercentDecode(pair.substr(equals + 1)));
+    if (equals != std::string_view::npos && PercentDecode(pair.substr(0, equals)) == "name[]")
+      names.push_back(PercentDecode(pair.substr(equals + 1)));
   }
   return names;
 }
@@ -158,12 +159,14 @@ HttpResponse ObservabilityHandlers::Load() const {
     blocks += status.kv_blocks;
     used += status.kv_blocks_used;
     oldest = std::max(oldest, Age(status.oldest_queued, now));
-    // The engine publishes with every step: while it works, its last sign of life is how fresh these numbers are; while it is idle they are exact.
+    // The engine publishes with every step: while it works, its last sign of life is how fresh these numbers are; while it is idle they are
+    // exact.
     if (status.running > 0) age = std::max(age, Age(status.last_progress, now));
   }
   HttpResponse response;
   response.body = fmt::format(
-      "{{\"ready\": {}, \"queued\": {}, \"running\": {}, \"kv_usage\": {:.4f}, \"oldest_queued_seconds\": {:.3f}, \"age_seconds\": {:.3f}}}\n",
+      "{{\"ready\": {}, \"queued\": {}, \"running\": {}, \"kv_usage\": {:.4f}, \"oldest_queued_seconds\": {:.3f}, \"age_seconds\": "
+      "{:.3f}}}\n",
       lifecycle_.ready(), queued, running, blocks == 0 ? 0.0 : static_cast<double>(used) / static_cast<double>(blocks), oldest, age);
   return response;
 }

@@ -1,5 +1,5 @@
-// What the observability plane answers. Plain functions of copies: nothing here waits for an engine, so the answers come also while the API is
-// saturated or a model hangs. Thread-safe.
+// What the observability plane answers. Plain functions of copies: nothing here waits for an engine, so the answers come also while the API
+// is saturated or a model hangs. Thread-safe.
 #pragma once
 
 #include <cstdint>

@@ -51,8 +51,9 @@ class Plane final : public ObservabilityPlane {
   ~Plane() override { Stop(); }
 
   Result<std::uint16_t> Start(const std::string& listen) override {
-    server_.emplace(ObservabilityServerOptions{.listen = listen}, views_.clock, [this](const RequestHead& head) { return handlers_.Handle(head); },
-                    ObservabilityHandlers::RouteOf);
+    server_.emplace(
+        ObservabilityServerOptions{.listen = listen}, views_.clock, [this](const RequestHead& head) { return handlers_.Handle(head); },
+        ObservabilityHandlers::RouteOf);
     daemon_metrics_.emplace(views_, *server_);
     registry_.Add(*daemon_metrics_);
     INFERD_RETURN_IF_ERROR(server_->Start());

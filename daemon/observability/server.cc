@@ -1,27 +1,24 @@
 #include "daemon/observability/server.h"
 
+#include <CivetServer.h>
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
 #include <exception>
 #include <utility>
 #include <vector>
 
-#include <CivetServer.h>
-#include <fmt/format.h>
-
 namespace inferd::daemon {
 namespace {
 
-// civetweb's own defaults that do not fit are set here. Not set on purpose: document_root (no files are served) and anything of TLS (Debian's
-// build crashes in a handshake).
+// civetweb's own defaults that do not fit are set here. Not set on purpose: document_root (no files are served) and anything of TLS
+// (Debian's build crashes in a handshake).
 std::vector<std::string> CivetOptions(const ObservabilityServerOptions& options) {
-  return {"listening_ports",       options.listen,
-          "num_threads",           std::to_string(options.threads),
-          "enable_keep_alive",     "yes",
-          "keep_alive_timeout_ms", "2000",
-          "request_timeout_ms",    "5000",
-          "tcp_nodelay",           "1",
-          "max_request_size",      "16384"};
+  return {"listening_ports",    options.listen, "num_threads",           std::to_string(options.threads),
+          "enable_keep_alive",  "yes",          "keep_alive_timeout_ms", "2000",
+          "request_timeout_ms", "5000",         "tcp_nodelay",           "1",
+          "max_request_size",   "16384"};
 }
 
 }  // namespace
@@ -77,8 +74,9 @@ class ObservabilityServer::Civet final : public CivetHandler {
     HttpResponse response = Respond(head);
     // A body that nobody read would be taken for the next request.
     const bool close = info->content_length > 0 || !head.Find("transfer-encoding").empty();
-    std::string text = fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nCache-Control: no-store\r\nConnection: {}\r\n", response.status,
-                                   ReasonPhrase(response.status), response.content_type, response.body.size(), close ? "close" : "keep-alive");
+    std::string text = fmt::format(
+        "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nCache-Control: no-store\r\nConnection: {}\r\n", response.status,
+        ReasonPhrase(response.status), response.content_type, response.body.size(), close ? "close" : "keep-alive");
     for (const Header& header : response.headers) text += fmt::format("{}: {}\r\n", header.name, header.value);
     text += "\r\n";
     if (head.method != "HEAD") text += response.body;

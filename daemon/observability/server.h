@@ -29,7 +29,8 @@ class ObservabilityServer {
   using Handler = std::function<HttpResponse(const RequestHead&)>;
 
   // `clock` must outlive the server. `route_of` maps a path to its label.
-  ObservabilityServer(ObservabilityServerOptions options, const Clock& clock, Handler handler, std::function<std::string_view(std::string_view)> route_of);
+  ObservabilityServer(ObservabilityServerOptions options, const Clock& clock, Handler handler,
+                      std::function<std::string_view(std::string_view)> route_of);
   ~ObservabilityServer();  // Stop()
 
   // Binds and starts. kIo when the address cannot be had.

@@ -6,9 +6,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
-
 #include <tl/expected.hpp>
+#include <utility>
 
 namespace inferd {
 
@@ -52,18 +51,16 @@ struct Status {
 template <typename T = void>
 using Result = tl::expected<T, Status>;
 
-inline tl::unexpected<Status> Error(Code code, std::string message) {
-  return tl::unexpected<Status>(Status{code, std::move(message)});
-}
+inline tl::unexpected<Status> Error(Code code, std::string message) { return tl::unexpected<Status>(Status{code, std::move(message)}); }
 
 }  // namespace inferd
 
 // Leaves the enclosing function with the error of `expr`, if it has one.
-#define INFERD_RETURN_IF_ERROR(expr)                                        \
-  do {                                                                      \
-    if (auto inferd_result_ = (expr); !inferd_result_) {                    \
+#define INFERD_RETURN_IF_ERROR(expr)                                              \
+  do {                                                                            \
+    if (auto inferd_result_ = (expr); !inferd_result_) {                          \
       return tl::unexpected<::inferd::Status>(std::move(inferd_result_).error()); \
-    }                                                                       \
+    }                                                                             \
   } while (false)
 
 // NOLINTBEGIN(bugprone-macro-parentheses): `lhs` is a declaration.
@@ -71,8 +68,8 @@ inline tl::unexpected<Status> Error(Code code, std::string message) {
 #define INFERD_CONCAT_INNER(a, b) a##b
 #define INFERD_CONCAT(a, b) INFERD_CONCAT_INNER(a, b)
 #define INFERD_ASSIGN_OR_RETURN(lhs, expr) INFERD_ASSIGN_OR_RETURN_IMPL(INFERD_CONCAT(inferd_result_, __LINE__), lhs, expr)
-#define INFERD_ASSIGN_OR_RETURN_IMPL(result, lhs, expr)                     \
-  auto result = (expr);                                                     \
+#define INFERD_ASSIGN_OR_RETURN_IMPL(result, lhs, expr)                            \
+  auto result = (expr);                                                            \
   if (!result) return tl::unexpected<::inferd::Status>(std::move(result).error()); \
   lhs = std::move(*result)
 // NOLINTEND(bugprone-macro-parentheses)

@@ -19,8 +19,8 @@
 
 namespace inferd::engine {
 
-using model::KvBlockId;
 using model::kKvBlockTokens;
+using model::KvBlockId;
 using model::TokenId;
 
 // Names the content of a full block together with everything before it; kNoContent stands for the empty beginning.

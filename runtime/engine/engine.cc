@@ -71,7 +71,8 @@ int ThreadedEngine::BlocksNeeded(const Request& request) const {
   const GenerateParams& params = request.params();
   std::size_t most = 0;
   for (const auto& prompt : params.prompts) {
-    most = std::max(most, std::min(prompt.size() + static_cast<std::size_t>(params.max_tokens), static_cast<std::size_t>(options().context)));
+    most =
+        std::max(most, std::min(prompt.size() + static_cast<std::size_t>(params.max_tokens), static_cast<std::size_t>(options().context)));
   }
   return static_cast<int>((most + kKvBlockTokens - 1) / kKvBlockTokens);
 }
@@ -91,8 +92,9 @@ tl::expected<void, Refusal> ThreadedEngine::Submit(std::shared_ptr<Request> requ
   for (const auto& prompt : request->params().prompts) {
     if (prompt.size() >= static_cast<std::size_t>(options().context)) {
       return refuse(RefusalReason::kInvalid,
-                    "the prompt has " + Whole(prompt.size()) + " tokens; with a context of " + Whole(static_cast<std::size_t>(options().context)) +
-                        " at most " + Whole(static_cast<std::size_t>(options().context) - 1) + " leave room for an answer",
+                    "the prompt has " + Whole(prompt.size()) + " tokens; with a context of " +
+                        Whole(static_cast<std::size_t>(options().context)) + " at most " +
+                        Whole(static_cast<std::size_t>(options().context) - 1) + " leave room for an answer",
                     Duration::zero());
     }
   }
@@ -207,7 +209,9 @@ EngineStatus ThreadedEngine::status() const {
   return status;
 }
 
-std::size_t PhysicalMemory() { return static_cast<std::size_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(::sysconf(_SC_PAGE_SIZE)); }
+std::size_t PhysicalMemory() {
+  return static_cast<std::size_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(::sysconf(_SC_PAGE_SIZE));
+}
 
 Result<void> Check(const EngineOptions& options) {
   const auto bad = [](const char* name, long long value, const char* allowed) {
@@ -238,7 +242,8 @@ Result<std::unique_ptr<Engine>> Engine::Create(std::unique_ptr<model::Model> mod
   const std::size_t block_bytes = model::KvCache::BlockBytes(config, options.kv_type);
   const auto blocks_per_sequence = static_cast<std::size_t>((options.context + kKvBlockTokens - 1) / kKvBlockTokens);
   if (options.kv_cache_bytes == 0) {
-    options.kv_cache_bytes = std::min(blocks_per_sequence * static_cast<std::size_t>(options.max_running) * block_bytes, PhysicalMemory() / 4);
+    options.kv_cache_bytes =
+        std::min(blocks_per_sequence * static_cast<std::size_t>(options.max_running) * block_bytes, PhysicalMemory() / 4);
   }
   const std::size_t blocks = std::min<std::size_t>(options.kv_cache_bytes / block_bytes, 1U << 24U);
   if (blocks == 0) {

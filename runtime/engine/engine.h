@@ -22,22 +22,22 @@
 namespace inferd::engine {
 
 struct EngineOptions {
-  std::uint16_t model_index = 0;     // into Ledger::models()
-  int context = 0;                   // tokens per sequence; 0: what the model was trained for
-  int max_running = 32;              // sequences in a batch
-  int max_batch_tokens = 512;        // tokens computed by one step; long prompts are prefilled in chunks of this
-  int queue_capacity = 256;          // requests that wait; one more is refused
-  std::size_t kv_cache_bytes = 0;    // 0: enough for max_running sequences of the whole context, at most a quarter of the machine's memory
+  std::uint16_t model_index = 0;   // into Ledger::models()
+  int context = 0;                 // tokens per sequence; 0: what the model was trained for
+  int max_running = 32;            // sequences in a batch
+  int max_batch_tokens = 512;      // tokens computed by one step; long prompts are prefilled in chunks of this
+  int queue_capacity = 256;        // requests that wait; one more is refused
+  std::size_t kv_cache_bytes = 0;  // 0: enough for max_running sequences of the whole context, at most a quarter of the machine's memory
   model::KvType kv_type = model::KvType::kF16;
   bool prefix_cache = true;
-  int threads = 0;                   // compute threads; 0: one per physical core available to the process
+  int threads = 0;                                     // compute threads; 0: one per physical core available to the process
   Duration priority_aging = std::chrono::seconds(10);  // waiting this long counts as one class of priority
 };
 
 struct Refusal {
   RefusalReason reason;
-  std::string message;               // for the client
-  Duration retry_after;              // 0: retrying will not help
+  std::string message;   // for the client
+  Duration retry_after;  // 0: retrying will not help
 };
 
 class Engine {
@@ -45,8 +45,7 @@ class Engine {
   // kResourceExhausted when the KV cache cannot be had, kInvalidArgument for options out of range (named).
   // `tokenizer`, `clock`, `ledger` and `steps` must outlive the engine.
   static Result<std::unique_ptr<Engine>> Create(std::unique_ptr<model::Model> model, const model::Tokenizer& tokenizer,
-                                                const EngineOptions& options, const Clock& clock, Ledger& ledger,
-                                                Ring<StepRecord>& steps);
+                                                const EngineOptions& options, const Clock& clock, Ledger& ledger, Ring<StepRecord>& steps);
   // Stops; whatever is still inside ends as cancelled.
   virtual ~Engine() = default;
 

@@ -102,7 +102,8 @@ SequenceView EngineCore::ViewOf(const Sequence& sequence) const {
 std::vector<SequenceView> EngineCore::WaitingViews() const {
   std::vector<SequenceView> views;
   views.reserve(waiting_.size());
-  std::size_t admissible = static_cast<std::size_t>(options_.max_running) - std::min(running_.size(), static_cast<std::size_t>(options_.max_running));
+  std::size_t admissible =
+      static_cast<std::size_t>(options_.max_running) - std::min(running_.size(), static_cast<std::size_t>(options_.max_running));
   for (const WaitingKey& key : waiting_) {
     const Sequence& sequence = sequences_.at(key.id);
     SequenceView view = ViewOf(sequence);
@@ -157,8 +158,8 @@ bool EngineCore::Step() {
     }
     const bool last = end == static_cast<int>(sequence.tokens.size());
     const auto count = static_cast<std::size_t>(end - sequence.computed);
-    batch.push_back({std::span(sequence.tokens).subspan(static_cast<std::size_t>(sequence.computed), count), sequence.computed, sequence.table,
-                     last, false});
+    batch.push_back({std::span(sequence.tokens).subspan(static_cast<std::size_t>(sequence.computed), count), sequence.computed,
+                     sequence.table, last, false});
     if (last) complete.push_back(work.id);
     if (sequence.generated() > 0 && count == 1) {
       ++step_.decode_sequences;
@@ -229,7 +230,8 @@ void EngineCore::Admit(Sequence& sequence) {
     prefix_query_tokens_ += static_cast<std::uint64_t>(sequence.prompt_length);
     prefix_hit_tokens_ += static_cast<std::uint64_t>(sequence.computed);
     // Siblings find their leader's prompt by design: the request is told only what it did not have to compute at all.
-    if (sequence.choice % sequence.active->request->params().n == 0) record.cached_prompt_tokens += static_cast<std::uint32_t>(sequence.computed);
+    if (sequence.choice % sequence.active->request->params().n == 0)
+      record.cached_prompt_tokens += static_cast<std::uint32_t>(sequence.computed);
   }
   if (record.scheduled == MonotonicTime{}) {
     record.scheduled = step_.start;

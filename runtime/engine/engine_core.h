@@ -1,5 +1,5 @@
-// The engine without its thread: all batch state and the work of one step. Everything here runs on the thread that calls Step; time comes in
-// through the clock, so tests drive it step by step.
+// The engine without its thread: all batch state and the work of one step. Everything here runs on the thread that calls Step; time comes
+// in through the clock, so tests drive it step by step.
 #pragma once
 
 #include <atomic>
@@ -20,8 +20,8 @@
 
 namespace inferd::engine {
 
-// Requests finished per second of busy time, smoothed over about 10 s: what a queue drains at. Idle time does not count: it says nothing about
-// how fast the engine could have been.
+// Requests finished per second of busy time, smoothed over about 10 s: what a queue drains at. Idle time does not count: it says nothing
+// about how fast the engine could have been.
 class DrainRate {
  public:
   void Add(double busy_seconds, int finished);
@@ -77,15 +77,15 @@ class EngineCore {
     Active* active = nullptr;
     int choice = 0;
     int prompt_length = 0;
-    int max_length = 0;             // tokens, prompt included
-    std::vector<TokenId> tokens;    // prompt, then generated
-    int computed = 0;               // tokens whose keys and values are in the cache
+    int max_length = 0;           // tokens, prompt included
+    std::vector<TokenId> tokens;  // prompt, then generated
+    int computed = 0;             // tokens whose keys and values are in the cache
     std::vector<KvBlockId> table;
-    int published = 0;              // leading blocks that the prefix cache knows
-    ContentId content = kNoContent; // of the last published block
+    int published = 0;               // leading blocks that the prefix cache knows
+    ContentId content = kNoContent;  // of the last published block
     bool running = false;
     bool prefix_counted = false;
-    bool leads_siblings = false;    // other choices of the same prompt wait for this one's keys and values
+    bool leads_siblings = false;  // other choices of the same prompt wait for this one's keys and values
     MonotonicTime last_token{};
     std::unique_ptr<Sampler> sampler;
     std::unique_ptr<TextAssembler> text;
@@ -136,7 +136,7 @@ class EngineCore {
   SequenceId next_id_ = 1;
   std::vector<float> logits_;
 
-  StepRecord step_;                 // of the step in progress
+  StepRecord step_;  // of the step in progress
   std::uint64_t step_number_ = 0;
   MonotonicTime last_step_{};
   std::atomic<std::int64_t> last_progress_{0};

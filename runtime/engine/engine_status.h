@@ -12,9 +12,9 @@ namespace inferd::engine {
 // A copy of what gauges and health need, taken without disturbing the engine.
 struct EngineStatus {
   std::uint64_t steps = 0;
-  MonotonicTime last_step{};     // end of the last step; MonotonicTime{} before the first
-  MonotonicTime step_started{};  // start of the step in progress; MonotonicTime{} between steps
-  MonotonicTime last_progress{};     // last sign of life: a step's begin or end, or a part of a layer computed
+  MonotonicTime last_step{};      // end of the last step; MonotonicTime{} before the first
+  MonotonicTime step_started{};   // start of the step in progress; MonotonicTime{} between steps
+  MonotonicTime last_progress{};  // last sign of life: a step's begin or end, or a part of a layer computed
   std::array<std::uint32_t, kPriorities> queued{};
   std::uint32_t queue_capacity = 0;
   std::uint32_t running = 0;

@@ -61,9 +61,7 @@ class Ledger {
     std::array<std::atomic<std::uint64_t>, kOutcomes> cached_prompt_tokens{};
     std::array<std::atomic<std::uint64_t>, kOutcomes> generated_tokens{};
   };
-  Cell& CellOf(const RequestRecord& record) {
-    return cells_[record.model * kEndpoints + static_cast<std::size_t>(record.endpoint)];
-  }
+  Cell& CellOf(const RequestRecord& record) { return cells_[record.model * kEndpoints + static_cast<std::size_t>(record.endpoint)]; }
 
   std::vector<std::string> models_;
   std::unique_ptr<Cell[]> cells_;

@@ -37,8 +37,8 @@ enum class Outcome : std::uint8_t {
 };
 inline constexpr std::size_t kOutcomes = 7;
 constexpr std::string_view OutcomeName(Outcome o) {
-  return std::array<std::string_view, kOutcomes>{"ok",      "length",    "stop",  "rejected",
-                                                 "expired", "cancelled", "failed"}[static_cast<std::size_t>(o)];
+  return std::array<std::string_view, kOutcomes>{
+      "ok", "length", "stop", "rejected", "expired", "cancelled", "failed"}[static_cast<std::size_t>(o)];
 }
 
 enum class RefusalReason : std::uint8_t {
@@ -58,32 +58,32 @@ enum class RefusalReason : std::uint8_t {
 inline constexpr std::size_t kRefusalReasons = 12;  // kNone included
 constexpr std::string_view RefusalReasonName(RefusalReason r) {
   return std::array<std::string_view, kRefusalReasons>{"none",   "draining",   "loading",  "unauthorized", "forbidden", "rate",
-                                                       "budget", "queue_full", "deadline", "kv",           "too_large", "invalid"}[
-      static_cast<std::size_t>(r)];
+                                                       "budget", "queue_full", "deadline", "kv",           "too_large", "invalid"}
+      [static_cast<std::size_t>(r)];
 }
 
 // One per request to a generation endpoint. A time that was never reached is MonotonicTime{} (its epoch).
 struct RequestRecord {
-  InlineString<65> id;               // X-Request-Id
-  InlineString<33> trace_id;         // 32 hex digits (W3C trace context)
-  InlineString<17> span_id;          // 16 hex digits, ours
-  InlineString<17> parent_span_id;   // 16 hex digits, the caller's; empty when the trace began here
-  InlineString<64> tenant;           // name of the key, never the key; empty when auth is off
-  InlineString<64> client;           // peer address
+  InlineString<65> id;              // X-Request-Id
+  InlineString<33> trace_id;        // 32 hex digits (W3C trace context)
+  InlineString<17> span_id;         // 16 hex digits, ours
+  InlineString<17> parent_span_id;  // 16 hex digits, the caller's; empty when the trace began here
+  InlineString<64> tenant;          // name of the key, never the key; empty when auth is off
+  InlineString<64> client;          // peer address
   InlineString<128> user_agent;
-  std::uint16_t model = 0;           // index into Ledger::models()
+  std::uint16_t model = 0;  // index into Ledger::models()
   Endpoint endpoint = Endpoint::kChatCompletions;
   Priority priority = Priority::kNormal;
   bool stream = false;
-  bool sampled = true;               // whether its trace is exported
+  bool sampled = true;  // whether its trace is exported
 
   WallTime received_wall{};
-  MonotonicTime received{};     // headers complete
-  MonotonicTime admitted{};     // accepted by Engine::Submit
-  MonotonicTime scheduled{};    // first step that worked on it
+  MonotonicTime received{};   // headers complete
+  MonotonicTime admitted{};   // accepted by Engine::Submit
+  MonotonicTime scheduled{};  // first step that worked on it
   MonotonicTime first_token{};
   MonotonicTime last_token{};
-  MonotonicTime ended{};        // response written, or the request abandoned
+  MonotonicTime ended{};  // response written, or the request abandoned
 
   std::uint32_t prompt_tokens = 0;         // of all its prompts
   std::uint32_t cached_prompt_tokens = 0;  // of these, taken from the prefix cache
@@ -122,11 +122,11 @@ inline constexpr std::array<double, 17> kInterTokenBounds{0.0005, 0.001, 0.0025,
 struct StepRecord {
   std::uint16_t model = 0;
   StepPhase phase = StepPhase::kDecode;
-  std::uint64_t number = 0;          // counts from 1
+  std::uint64_t number = 0;  // counts from 1
   MonotonicTime start{};
-  Duration plan{};                   // taking the inbox, planning
+  Duration plan{};  // taking the inbox, planning
   Duration forward{};
-  Duration sample{};                 // sampling, detokenizing, pushing
+  Duration sample{};  // sampling, detokenizing, pushing
   std::uint32_t prefill_sequences = 0;
   std::uint32_t decode_sequences = 0;
   std::uint32_t prefill_tokens = 0;

@@ -20,16 +20,16 @@ namespace inferd::engine {
 using model::TokenId;
 
 struct SamplingParams {
-  float temperature = 1.0F;          // 0: greedy. 0 to 2
-  int top_k = 0;                     // 0: off
-  float top_p = 1.0F;                // (0, 1]
-  float min_p = 0.0F;                // [0, 1)
-  float presence_penalty = 0.0F;     // -2 to 2, on generated tokens
-  float frequency_penalty = 0.0F;    // -2 to 2, on generated tokens
-  float repetition_penalty = 1.0F;   // (0, 2], on prompt and generated tokens
-  std::uint64_t seed = 0;            // same seed, same text, whatever else is in the batch
+  float temperature = 1.0F;                                // 0: greedy. 0 to 2
+  int top_k = 0;                                           // 0: off
+  float top_p = 1.0F;                                      // (0, 1]
+  float min_p = 0.0F;                                      // [0, 1)
+  float presence_penalty = 0.0F;                           // -2 to 2, on generated tokens
+  float frequency_penalty = 0.0F;                          // -2 to 2, on generated tokens
+  float repetition_penalty = 1.0F;                         // (0, 2], on prompt and generated tokens
+  std::uint64_t seed = 0;                                  // same seed, same text, whatever else is in the batch
   std::vector<std::pair<TokenId, float>> logit_bias = {};  // ids in the vocabulary; -100 to 100
-  int logprobs = -1;                 // -1: none; otherwise the number of alternatives per position, 0 to 20
+  int logprobs = -1;                                       // -1: none; otherwise the number of alternatives per position, 0 to 20
 };
 
 struct GenerateParams {

@@ -28,9 +28,7 @@ TokenId Greedy(std::span<const float> logits) {
 
 }  // namespace
 
-double UniformFrom(std::uint64_t seed, std::uint64_t counter) {
-  return static_cast<double>(Mix(Mix(seed) + counter) >> 11U) * 0x1p-53;
-}
+double UniformFrom(std::uint64_t seed, std::uint64_t counter) { return static_cast<double>(Mix(Mix(seed) + counter) >> 11U) * 0x1p-53; }
 
 Sampler::Sampler(const SamplingParams& params, std::uint64_t seed, std::span<const TokenId> prompt) : params_(params), seed_(seed) {
   if (params_.repetition_penalty != 1.0F) {

@@ -1,5 +1,5 @@
-// Chooses the next token of one sequence from its logits. Deterministic: the choice depends on the parameters, the sequence's own tokens and
-// the logits alone; randomness is a function of (seed, position), so the same seed gives the same text whatever else is in the batch.
+// Chooses the next token of one sequence from its logits. Deterministic: the choice depends on the parameters, the sequence's own tokens
+// and the logits alone; randomness is a function of (seed, position), so the same seed gives the same text whatever else is in the batch.
 //
 // Order of operations: logprobs are read from the model's own distribution; then logit bias, repetition penalty, presence and frequency
 // penalties, temperature, top-k, top-p, min-p. Not thread-safe; one object per sequence.

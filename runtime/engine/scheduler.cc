@@ -49,7 +49,9 @@ class Planner {
       }
     }
     std::sort(in_time.begin(), in_time.end(), [this](const SequenceView& a, const SequenceView& b) {
-      const auto key = [this](const SequenceView& s) { return std::pair(VirtualArrival(s.arrival, s.priority, limits_.priority_aging), s.id); };
+      const auto key = [this](const SequenceView& s) {
+        return std::pair(VirtualArrival(s.arrival, s.priority, limits_.priority_aging), s.id);
+      };
       return key(a) < key(b);
     });
     return in_time;

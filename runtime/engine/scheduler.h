@@ -25,10 +25,10 @@ struct SequenceView {
   Priority priority = Priority::kNormal;
   MonotonicTime arrival{};
   MonotonicTime deadline = MonotonicTime::max();
-  int length = 0;           // tokens known: prompt and generated
-  int computed = 0;         // of these, in the KV cache; for a waiting one: what the prefix cache would give
-  int blocks = 0;           // KV blocks it holds; for a waiting one: what the prefix cache would give without costing an available block
-  int releasable = 0;       // blocks that would become available if it lost them
+  int length = 0;      // tokens known: prompt and generated
+  int computed = 0;    // of these, in the KV cache; for a waiting one: what the prefix cache would give
+  int blocks = 0;      // KV blocks it holds; for a waiting one: what the prefix cache would give without costing an available block
+  int releasable = 0;  // blocks that would become available if it lost them
 };
 
 struct KvView {

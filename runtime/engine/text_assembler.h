@@ -1,5 +1,5 @@
-// Turns the bytes of generated tokens into text that can be sent: whole code points only, and nothing that might turn out to be the beginning
-// of a stop string. Pure state machine, one per choice; not thread-safe.
+// Turns the bytes of generated tokens into text that can be sent: whole code points only, and nothing that might turn out to be the
+// beginning of a stop string. Pure state machine, one per choice; not thread-safe.
 #pragma once
 
 #include <span>

@@ -62,9 +62,9 @@ struct Array {
 struct Tensor {
   std::string_view name;
   TensorType type = TensorType::kF32;
-  std::uint32_t dimensions = 0;            // 1 to 4
+  std::uint32_t dimensions = 0;                    // 1 to 4
   std::array<std::uint64_t, 4> shape{1, 1, 1, 1};  // innermost first: a matrix is {columns, rows}
-  std::span<const std::byte> bytes;        // row after row, no padding between rows
+  std::span<const std::byte> bytes;                // row after row, no padding between rows
 
   std::uint64_t columns() const { return shape[0]; }
   std::uint64_t rows() const { return shape[1] * shape[2] * shape[3]; }

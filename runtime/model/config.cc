@@ -31,8 +31,8 @@ class Reader {
   Result<int> Int(std::string_view suffix, std::uint64_t least, std::uint64_t most) const {
     INFERD_ASSIGN_OR_RETURN(const std::uint64_t value, file_.GetUint(Key(suffix)));
     if (value < least || value > most) {
-      return Error(Code::kCorrupt, file_.name() + ": " + Key(suffix) + " is " + std::to_string(value) + ", expected " + std::to_string(least) +
-                                       " to " + std::to_string(most));
+      return Error(Code::kCorrupt, file_.name() + ": " + Key(suffix) + " is " + std::to_string(value) + ", expected " +
+                                       std::to_string(least) + " to " + std::to_string(most));
     }
     return static_cast<int>(value);
   }
@@ -44,7 +44,8 @@ class Reader {
     if (!Has(suffix)) return fallback;
     INFERD_ASSIGN_OR_RETURN(const double value, file_.GetFloat(Key(suffix)));
     if (!std::isfinite(value) || value < 0) {
-      return Error(Code::kCorrupt, file_.name() + ": " + Key(suffix) + " is " + std::to_string(value) + ", expected a finite number of at least 0");
+      return Error(Code::kCorrupt,
+                   file_.name() + ": " + Key(suffix) + " is " + std::to_string(value) + ", expected a finite number of at least 0");
     }
     return static_cast<float>(value);
   }
@@ -73,8 +74,8 @@ Result<void> ReadRope(const gguf::GgufFile& file, const Reader& reader, ModelCon
   } else if (type == "yarn") {
     config.rope_scaling = RopeScaling::kYarn;
   } else {
-    return Error(Code::kUnsupported, file.name() + ": " + reader.Key("rope.scaling.type") + " is \"" + std::string(type) +
-                                         "\"; supported: none, linear, yarn");
+    return Error(Code::kUnsupported,
+                 file.name() + ": " + reader.Key("rope.scaling.type") + " is \"" + std::string(type) + "\"; supported: none, linear, yarn");
   }
   INFERD_ASSIGN_OR_RETURN(config.rope_factor, reader.FloatOr("rope.scaling.factor", 1.0F));
   if (config.rope_factor <= 0) return reader.Impossible("rope.scaling.factor", "expected more than 0");
@@ -125,11 +126,13 @@ Result<ModelConfig> ModelConfig::FromGguf(const gguf::GgufFile& file) {
   }
   INFERD_ASSIGN_OR_RETURN(config.head_dim, reader.IntOr("attention.key_length", 2, 4096, config.d_model / config.heads));
   if (config.head_dim < 2 || config.head_dim % 2 != 0) {
-    return reader.Impossible("attention.key_length", "a head of " + std::to_string(config.head_dim) + " dimensions; expected an even number");
+    return reader.Impossible("attention.key_length",
+                             "a head of " + std::to_string(config.head_dim) + " dimensions; expected an even number");
   }
   INFERD_ASSIGN_OR_RETURN(const int value_length, reader.IntOr("attention.value_length", 1, 4096, config.head_dim));
   if (value_length != config.head_dim) {
-    return reader.Impossible("attention.value_length", std::to_string(value_length) + ", expected the key length " + std::to_string(config.head_dim));
+    return reader.Impossible("attention.value_length",
+                             std::to_string(value_length) + ", expected the key length " + std::to_string(config.head_dim));
   }
   INFERD_ASSIGN_OR_RETURN(const int experts, reader.IntOr("expert_count", 0, 1 << 16, 0));
   if (experts != 0) {

@@ -10,8 +10,8 @@ namespace inferd::model {
 
 std::size_t KvCache::BlockBytes(const ModelConfig& config, KvType type) {
   const std::size_t element = type == KvType::kF16 ? 2 : 4;
-  return static_cast<std::size_t>(kKvBlockTokens) * static_cast<std::size_t>(config.layers) * 2 * static_cast<std::size_t>(config.kv_dim()) *
-         element;
+  return static_cast<std::size_t>(kKvBlockTokens) * static_cast<std::size_t>(config.layers) * 2 *
+         static_cast<std::size_t>(config.kv_dim()) * element;
 }
 
 Result<KvCache> KvCache::Create(const ModelConfig& config, KvType type, int blocks) {
@@ -26,7 +26,8 @@ Result<KvCache> KvCache::Create(const ModelConfig& config, KvType type, int bloc
   if (data == MAP_FAILED) {
     cache.bytes_ = 0;
     return Error(Code::kResourceExhausted, "cannot reserve " + std::to_string(blocks) + " KV cache blocks of " +
-                                               std::to_string(BlockBytes(config, type)) + " bytes: " + std::generic_category().message(errno));
+                                               std::to_string(BlockBytes(config, type)) +
+                                               " bytes: " + std::generic_category().message(errno));
   }
   ::madvise(data, cache.bytes_, MADV_HUGEPAGE);
   cache.data_ = data;

@@ -48,7 +48,9 @@ class KvCache {
   KvCache() = default;
   void* At(int layer, KvBlockId block, int kv_head, int which) {
     const auto index = ((static_cast<std::size_t>(block) * static_cast<std::size_t>(layers_) + static_cast<std::size_t>(layer)) * 2 +
-                        static_cast<std::size_t>(which)) * static_cast<std::size_t>(kv_heads_) + static_cast<std::size_t>(kv_head);
+                        static_cast<std::size_t>(which)) *
+                           static_cast<std::size_t>(kv_heads_) +
+                       static_cast<std::size_t>(kv_head);
     return static_cast<std::byte*>(data_) + index * head_bytes_;
   }
 

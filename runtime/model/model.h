@@ -21,8 +21,8 @@
 namespace inferd::model {
 
 struct ModelOptions {
-  int threads = 0;         // 0: one per physical core that the process may use
-  std::string kernels;     // "scalar", "avx2", "avx512"; empty: the best this machine has
+  int threads = 0;      // 0: one per physical core that the process may use
+  std::string kernels;  // "scalar", "avx2", "avx512"; empty: the best this machine has
 };
 
 // Consecutive new tokens of one sequence. Positions before `position` are in the KV cache already, in the blocks of `table`, which
@@ -31,7 +31,7 @@ struct BatchEntry {
   std::span<const TokenId> tokens;
   int position = 0;
   std::span<const KvBlockId> table;
-  bool want_logits = false;  // of the last token
+  bool want_logits = false;      // of the last token
   bool want_all_logits = false;  // of every token (tests, scoring)
 };
 

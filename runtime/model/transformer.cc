@@ -79,8 +79,9 @@ void Transformer::Place(std::span<const BatchEntry> batch) {
     }
   }
   // The longest walks first: the threads then finish together.
-  std::stable_sort(tiles_.begin(), tiles_.end(),
-                   [](const AttentionTile& a, const AttentionTile& b) { return a.first_position + a.tokens > b.first_position + b.tokens; });
+  std::stable_sort(tiles_.begin(), tiles_.end(), [](const AttentionTile& a, const AttentionTile& b) {
+    return a.first_position + a.tokens > b.first_position + b.tokens;
+  });
 }
 
 void Transformer::Forward(std::span<const BatchEntry> batch, KvCache& cache, std::span<float> logits) {
@@ -255,7 +256,8 @@ kernels::Activations Transformer::Prepare(const float* x, int rows, int k, std::
   const bool q8 = std::any_of(products.begin(), products.end(), [](const Product& p) { return kernels::NeedsQ8(p.weights->type); });
   if (q8) {
     pool_.ParallelFor(rows, 8, [&](int begin, int end, int) {
-      kernels_.quantize_q8(x + Size(begin, k), (end - begin) * k, &b_.q8[Size(begin, k)], &b_.q8_scale[Size(begin, k / kernels::kBlockElements)]);
+      kernels_.quantize_q8(x + Size(begin, k), (end - begin) * k, &b_.q8[Size(begin, k)],
+                           &b_.q8_scale[Size(begin, k / kernels::kBlockElements)]);
     });
   }
   return {x, b_.q8.data(), b_.q8_scale.data(), rows, k};

@@ -61,7 +61,7 @@ class Transformer final : public Model {
   // Queries of neighbouring tokens of one sequence that share the keys and values they walk over.
   struct AttentionTile {
     const BatchEntry* entry;
-    int first_token;     // row in the buffers
+    int first_token;  // row in the buffers
     int first_position;
     int tokens;
   };

@@ -15,22 +15,22 @@ using kernels::MatrixView;
 using Vector = std::vector<float>;
 
 struct LayerWeights {
-  Vector attention_norm;          // [d_model]
-  MatrixView query, key, value;   // [q_dim][d_model], [kv_dim][d_model] twice
+  Vector attention_norm;                    // [d_model]
+  MatrixView query, key, value;             // [q_dim][d_model], [kv_dim][d_model] twice
   Vector query_bias, key_bias, value_bias;  // [q_dim], [kv_dim] twice; empty when the model has none
-  Vector query_norm, key_norm;    // [head_dim]; empty but for qwen3
-  MatrixView attention_output;    // [d_model][q_dim]
-  Vector ffn_norm;                // [d_model]
-  MatrixView gate, up;            // [ffn][d_model]
-  MatrixView down;                // [d_model][ffn]
+  Vector query_norm, key_norm;              // [head_dim]; empty but for qwen3
+  MatrixView attention_output;              // [d_model][q_dim]
+  Vector ffn_norm;                          // [d_model]
+  MatrixView gate, up;                      // [ffn][d_model]
+  MatrixView down;                          // [d_model][ffn]
 };
 
 struct Weights {
-  MatrixView embedding;           // [vocab][d_model]
+  MatrixView embedding;  // [vocab][d_model]
   std::vector<LayerWeights> layers;
-  Vector output_norm;             // [d_model]
-  MatrixView output;              // [vocab][d_model]; the embedding when tied
-  Vector rope_factors;            // [rope_dims / 2] divisors of the rope frequencies (Llama 3); empty: none
+  Vector output_norm;   // [d_model]
+  MatrixView output;    // [vocab][d_model]; the embedding when tied
+  Vector rope_factors;  // [rope_dims / 2] divisors of the rope frequencies (Llama 3); empty: none
 
   // kCorrupt for a missing tensor or a wrong shape (named, with what was expected), kUnsupported for a tensor that this architecture does
   // not have: computing without it would give wrong answers.

@@ -21,7 +21,7 @@ namespace inferd::engine {
 class FakeEngine final : public Engine {
  public:
   struct Script {
-    std::vector<std::string> pieces{"Hello", " world"};  // each byte of a piece is a token
+    std::vector<std::string> pieces{"Hello", " world"};  // each byte is a token, but a piece over 1 KiB is one
     FinishReason finish = FinishReason::kEndOfText;
     bool hold = false;  // after the pieces, until Release or the end of the request
   };
@@ -141,12 +141,12 @@ class FakeEngine final : public Engine {
     }
     for (int choice = 0; choice < Choices(request); ++choice) {
       OutputEvent event{.choice = choice, .text = text, .tokens = {}, .finished = finish};
-      for (const char c : text) {
+      for (const char c : std::string_view(text).substr(0, text.size() <= 1024 ? text.size() : 1)) {
         GeneratedToken token{.id = static_cast<unsigned char>(c), .logprob = -0.5F, .top = {}};
         for (int i = 0; i < request.params().sampling.logprobs; ++i) token.top.push_back({static_cast<unsigned char>(c), -0.5F});
         event.tokens.push_back(std::move(token));
       }
-      record.generated_tokens += static_cast<std::uint32_t>(text.size());
+      record.generated_tokens += static_cast<std::uint32_t>(event.tokens.size());
       request.output.Push(std::move(event));
     }
   }

@@ -1,5 +1,5 @@
-// A tokenizer whose token n stands for one fixed piece of text: letters for most, so that any model's output is readable. For tests that need
-// tokens but no vocabulary.
+// A tokenizer whose token n stands for one fixed piece of text: letters for most, so that any model's output is readable. For tests that
+// need tokens but no vocabulary.
 #pragma once
 
 #include <string>
@@ -13,7 +13,8 @@ class LetterTokenizer final : public Tokenizer {
  public:
   // The last token of the vocabulary is the end of text.
   explicit LetterTokenizer(std::size_t vocab) {
-    for (std::size_t i = 0; i < vocab; ++i) pieces_.push_back(std::string(1, static_cast<char>('a' + i % 26)) + std::to_string(i / 26) + " ");
+    for (std::size_t i = 0; i < vocab; ++i)
+      pieces_.push_back(std::string(1, static_cast<char>('a' + i % 26)) + std::to_string(i / 26) + " ");
   }
 
   std::vector<TokenId> Encode(std::string_view text, EncodeOptions) const override {

@@ -94,9 +94,9 @@ def compare(args, file, folder):
         wait_for(theirs, "/health", b, "the peer")
         same, prefixes = 0, []
         for prompt in (questions if args.demo else prompts)(args.prompts):
-            body = {"prompt": prompt, "max_tokens": args.tokens, "temperature": 0, "ignore_eos": True}
+            body = {"prompt": prompt, "max_tokens": args.tokens, "temperature": 0, "ignore_eos": not args.demo}
             mine = post(ours, "/v1/completions", {**body, "model": "m"})["choices"][0]["text"]
-            other = post(theirs, "/completion", {"prompt": prompt, "n_predict": args.tokens, "temperature": 0, "ignore_eos": True, "cache_prompt": False})["content"]
+            other = post(theirs, "/completion", {"prompt": prompt, "n_predict": args.tokens, "temperature": 0, "ignore_eos": not args.demo, "cache_prompt": False})["content"]
             same += mine == other
             if mine != other:
                 prefixes.append(f"{common_prefix(mine, other)} of {len(mine)} characters")

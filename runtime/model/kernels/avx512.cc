@@ -116,7 +116,8 @@ struct QuantizedTile {
     for (int r = 0; r < R; ++r) {
       for (int c = 0; c < C; ++c) {
         float sum = _mm512_reduce_add_ps(acc[r][c]);
-        if (block < blocks) sum += LastBlock(w[r] + static_cast<std::size_t>(block) * Weight::kBytes, q[c] + block * kBlockElements, scale[c][block]);
+        if (block < blocks)
+          sum += LastBlock(w[r] + static_cast<std::size_t>(block) * Weight::kBytes, q[c] + block * kBlockElements, scale[c][block]);
         y[static_cast<std::size_t>(column + c) * y_stride + static_cast<std::size_t>(row + r)] = sum;
       }
     }

@@ -23,24 +23,24 @@ struct MatrixView {
   gguf::TensorType type = gguf::TensorType::kF32;
   const std::byte* data = nullptr;
   int rows = 0;
-  int k = 0;                  // columns; a multiple of kBlockElements for quantised types
+  int k = 0;  // columns; a multiple of kBlockElements for quantised types
   std::size_t row_bytes = 0;
 };
 
 // The inputs of a matrix product: `columns` vectors of k elements. Quantised weights multiply the int8 form, the others the float form.
 struct Activations {
-  const float* f32 = nullptr;          // [columns][k]
-  const std::int8_t* q8 = nullptr;     // [columns][k]
-  const float* q8_scale = nullptr;     // [columns][k / kBlockElements]
+  const float* f32 = nullptr;       // [columns][k]
+  const std::int8_t* q8 = nullptr;  // [columns][k]
+  const float* q8_scale = nullptr;  // [columns][k / kBlockElements]
   int columns = 0;
   int k = 0;
 };
 
 // Running softmax over the keys seen so far (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018).
 struct AttentionState {
-  float max;    // -infinity before the first key
-  float sum;    // of exp(score - max)
-  float* acc;   // [head_dim], sum of exp(score - max) * value
+  float max;   // -infinity before the first key
+  float sum;   // of exp(score - max)
+  float* acc;  // [head_dim], sum of exp(score - max) * value
 };
 
 // y[column * y_stride + row] = dot(weights row, activation column), for rows row_begin <= row < row_end.

@@ -89,8 +89,7 @@ void Add(float* y, const float* x, int n) {
   for (int i = 0; i < n; ++i) y[i] += x[i];
 }
 
-void Attend(const float* query, const float* keys, const float* values, int positions, int head_dim, float scale,
-            AttentionState& state) {
+void Attend(const float* query, const float* keys, const float* values, int positions, int head_dim, float scale, AttentionState& state) {
   for (int p = 0; p < positions; ++p) {
     const float* key = keys + static_cast<std::ptrdiff_t>(p) * head_dim;
     const float* value = values + static_cast<std::ptrdiff_t>(p) * head_dim;

@@ -174,8 +174,7 @@ void Add(float* y, const float* x, int n) {
 }
 
 template <typename V>
-void Attend(const float* query, const float* keys, const float* values, int positions, int head_dim, float scale,
-            AttentionState& state) {
+void Attend(const float* query, const float* keys, const float* values, int positions, int head_dim, float scale, AttentionState& state) {
   constexpr int kMost = 16;
   float weight[kMost];
   float peak = state.max;

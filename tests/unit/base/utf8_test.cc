@@ -15,8 +15,8 @@ TEST(Utf8, DecodesEveryLength) {
 }
 
 TEST(Utf8, RefusesWhatRfc3629Forbids) {
-  for (const char* bad : {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80",
-                          "\xE4\xB8", "\xFF"}) {
+  for (const char* bad : {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80",
+                          "\xF5\x80\x80\x80", "\xE4\xB8", "\xFF"}) {
     EXPECT_FALSE(IsValidUtf8(bad)) << bad;
     EXPECT_EQ(DecodeUtf8(bad, 0).value, kInvalidCodePoint);
   }

@@ -110,7 +110,10 @@ TEST_F(ConfigTest, ReadsEveryKindOfValue) {
 }
 
 TEST_F(ConfigTest, LaterLayersWin) {
-  sources_.environment = {{"INFERD_QUEUE__CAPACITY", "20"}, {"INFERD_MODELS__0__CONTEXT", "512"}, {"INFERD_TESTS", "x"}, {"HOME", "/"},
+  sources_.environment = {{"INFERD_QUEUE__CAPACITY", "20"},
+                          {"INFERD_MODELS__0__CONTEXT", "512"},
+                          {"INFERD_TESTS", "x"},
+                          {"HOME", "/"},
                           {"INFERD_API__LISTEN", "127.0.0.1:1,[::1]:1"}};
   sources_.sets = {"queue.capacity=30", "models[1].name=two", "models[1].path=two: a path.gguf", "logs.access=false"};
   const auto loaded = Read(std::string(kModel) + "queue: {capacity: 10, deadline: 5s}\n");
@@ -145,20 +148,21 @@ TEST_F(ConfigTest, ReportsEveryFaultWithItsPlace) {
                           "F:8:14: models[0].context: 1 is out of range; allowed: 16 to 10000000, or auto",
                           "F:9:19: queue.capacity: 0 is out of range; allowed: 1 to 1000000",
                           "F:9:43: queue.priorities: \"urgent\" is not one of: interactive, normal, batch",
-                          "F:11:11: logs.access: \"yes\" is not a boolean; allowed: true or false",
-                          "F:7:5: models[0]: path is missing"));
+                          "F:11:11: logs.access: \"yes\" is not a boolean; allowed: true or false", "F:7:5: models[0]: path is missing"));
 }
 
 TEST_F(ConfigTest, WrongShapes) {
   EXPECT_EQ(OnlyFault("just text"), "F:1:1: must be a section of keys and values (key: value)");
-  EXPECT_THAT(FaultsOf("models: {name: demo}"), ElementsAre("F:1:9: models: must be a list of entries (- key: value)",
-                                                            "F:1:9: models: no model is configured; at least one entry with name and path is needed"));
+  EXPECT_THAT(FaultsOf("models: {name: demo}"),
+              ElementsAre("F:1:9: models: must be a list of entries (- key: value)",
+                          "F:1:9: models: no model is configured; at least one entry with name and path is needed"));
   EXPECT_EQ(OnlyFault(std::string(kModel) + "api: 5"), "F:2:6: api: must be a section of keys and values (key: value)");
   EXPECT_THAT(OnlyFault(std::string(kModel) + "api: {max_body: [1, 2]}"), HasSubstr("F:2:18: api.max_body: a list is not allowed here"));
   EXPECT_THAT(OnlyFault(std::string(kModel) + "api: {max_body: {a: 2}}"), HasSubstr("F:2:17: api.max_body: a section is not allowed here"));
   EXPECT_THAT(OnlyFault(std::string(kModel) + "api: {max_body: }"), HasSubstr("api.max_body: needs a value"));
   EXPECT_THAT(OnlyFault(std::string(kModel) + "api: {listen: []}"), HasSubstr("the list is empty"));
-  EXPECT_EQ(OnlyFault(std::string(kModel) + "queue: {capacity: 1}\nqueue: {capacity: 2}\n"), "F:3:1: queue: is given twice; the first time in line 2");
+  EXPECT_EQ(OnlyFault(std::string(kModel) + "queue: {capacity: 1}\nqueue: {capacity: 2}\n"),
+            "F:3:1: queue: is given twice; the first time in line 2");
   EXPECT_THAT(OnlyFault("a: [1"), HasSubstr("is not valid YAML"));
   EXPECT_EQ(OnlyFault("a: b\n# \xFF"), "F:2:3: is not valid UTF-8");
   EXPECT_THAT(OnlyFault("---\nmodels: []\n---\nb: 1\n"), HasSubstr("a second YAML document is not allowed"));
@@ -177,9 +181,11 @@ TEST_F(ConfigTest, TheNearestKeyMayBeInAnotherSection) {
 }
 
 TEST_F(ConfigTest, ChecksWhatOneKeyAloneCannotTell) {
-  EXPECT_THAT(OnlyFault(std::string(kModel) + "api: {listen: ['0.0.0.0:8080']}"), HasSubstr("without auth.keys_file everybody could use it"));
+  EXPECT_THAT(OnlyFault(std::string(kModel) + "api: {listen: ['0.0.0.0:8080']}"),
+              HasSubstr("without auth.keys_file everybody could use it"));
   EXPECT_TRUE(Read(std::string(kModel) + "api: {listen: ['0.0.0.0:8080']}\nauth: {keys_file: k}"));
-  EXPECT_THAT(OnlyFault("models: [{name: a, path: x}, {name: a, path: y}]"), HasSubstr("F:1:37: models[1].name: \"a\" is the name of models[0] already"));
+  EXPECT_THAT(OnlyFault("models: [{name: a, path: x}, {name: a, path: y}]"),
+              HasSubstr("F:1:37: models[1].name: \"a\" is the name of models[0] already"));
   EXPECT_THAT(OnlyFault("models: [{name: 'a b', path: x}]"), HasSubstr("is not a model name"));
   EXPECT_THAT(OnlyFault("models: [{name: a, path: x, max_running: 64, max_batch_tokens: 32}]"), HasSubstr("32 is less than max_running"));
   EXPECT_THAT(OnlyFault("models: [{name: other, path: x}]"), HasSubstr("is taken"));
@@ -191,12 +197,13 @@ TEST_F(ConfigTest, FaultsOfOverridesNameThem) {
   sources_.environment = {{"INFERD_API__MAX_BODIE", "1MiB"}};
   sources_.sets = {"queue.capacity", "queue.capacity=-1", "models[3].path=x", "models[.path=x", "api.listen=[a"};
   const auto lines = FaultsOf(kModel);
-  EXPECT_THAT(lines, ElementsAre("environment INFERD_API__MAX_BODIE: unknown key \"api.max_bodie\"; the nearest known key is \"api.max_body\"",
-                                 "--set queue.capacity: needs the form section.key=value",
-                                 "--set queue.capacity: queue.capacity: -1 is out of range; allowed: 1 to 1000000",
-                                 "--set models[3].path: models[3].path: entry 3 of models does not exist; there are 1",
-                                 "--set models[.path: \"models[.path\" is not a key; write section.key or models[0].key",
-                                 HasSubstr("\"[a\" is not an address to listen on")));
+  EXPECT_THAT(lines,
+              ElementsAre("environment INFERD_API__MAX_BODIE: unknown key \"api.max_bodie\"; the nearest known key is \"api.max_body\"",
+                          "--set queue.capacity: needs the form section.key=value",
+                          "--set queue.capacity: queue.capacity: -1 is out of range; allowed: 1 to 1000000",
+                          "--set models[3].path: models[3].path: entry 3 of models does not exist; there are 1",
+                          "--set models[.path: \"models[.path\" is not a key; write section.key or models[0].key",
+                          HasSubstr("\"[a\" is not an address to listen on")));
 }
 
 TEST_F(ConfigTest, AMissingFileIsAFault) {
@@ -208,7 +215,8 @@ TEST_F(ConfigTest, AMissingFileIsAFault) {
 }
 
 TEST_F(ConfigTest, PrintedConfigurationReadsBackTheSame) {
-  const auto first = Read("models: [{name: demo, path: 'a # strange: \"path\".gguf', chat: 'on', kv_cache: 3MiB}]\nauth: {keys_file: '~'}\n");
+  const auto first =
+      Read("models: [{name: demo, path: 'a # strange: \"path\".gguf', chat: 'on', kv_cache: 3MiB}]\nauth: {keys_file: '~'}\n");
   ASSERT_TRUE(first) << first.error()[0].ToString();
   const auto second = Read(ToYaml(first->config));
   ASSERT_TRUE(second) << second.error()[0].ToString();

@@ -41,8 +41,8 @@ TEST(Value, ListenAddresses) {
   EXPECT_EQ(ParseListenAddress("[::1]:8080")->host, "::1");
   EXPECT_FALSE(ParseListenAddress("0.0.0.0:8080")->loopback);
   EXPECT_FALSE(ParseListenAddress("[::]:8080")->loopback);
-  for (const char* bad : {"", "8080", ":8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "::1:8080", "[::1]", "example.com:80",
-                          "127.0.0.1:80x", "256.0.0.1:80"}) {
+  for (const char* bad : {"", "8080", ":8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "::1:8080", "[::1]",
+                          "example.com:80", "127.0.0.1:80x", "256.0.0.1:80"}) {
     EXPECT_FALSE(ParseListenAddress(bad)) << bad;
   }
 }

@@ -73,7 +73,9 @@ TEST_F(AdmissionTest, AFullQueueIsRefusedWithoutLookingAtTheBody) {
 TEST_F(AdmissionTest, KeysOpenTheDoor) {
   Serve();
   UseKeys();
-  const auto status = [&](const std::string& path, std::vector<Header> headers) { return Ask("GET", path, "", std::move(headers)).response.status; };
+  const auto status = [&](const std::string& path, std::vector<Header> headers) {
+    return Ask("GET", path, "", std::move(headers)).response.status;
+  };
   EXPECT_EQ(status("/v1/models", {}), 401);
   EXPECT_EQ(status("/v1/models", {{"authorization", "Basic c2VjcmV0"}}), 401);
   EXPECT_EQ(status("/v1/models", {{"authorization", "Bearer wrong"}}), 401);
@@ -109,7 +111,8 @@ TEST_F(AdmissionTest, AccessLineIsOneLineWithoutForgedFields) {
                                        .duration = std::chrono::milliseconds(2)},
                                       ledger_);
   EXPECT_EQ(line,
-            "request r1 POST /v1/completions 429 outcome=rejected reason=queue_full model=demo user=\"x outcome=ok 'quoted'\" total=2.0ms client=127.0.0.1 "
+            "request r1 POST /v1/completions 429 outcome=rejected reason=queue_full model=demo user=\"x outcome=ok 'quoted'\" total=2.0ms "
+            "client=127.0.0.1 "
             "point=queue message=\"the queue is full\"");
 }
 

@@ -153,7 +153,8 @@ TEST_F(ApiTest, ParametersReachTheEngine) {
   EXPECT_EQ(params.deadline, clock_.Now() + std::chrono::milliseconds(2500));
   EXPECT_EQ(engine_.last()->priority(), engine::Priority::kBatch);
   Ask("POST", "/v1/completions", body.dump(), {{"x-request-timeout", "1000"}});
-  EXPECT_EQ(engine_.last()->params().deadline, clock_.Now() + std::chrono::seconds(30)) << "a client cannot ask for more than the server gives";
+  EXPECT_EQ(engine_.last()->params().deadline, clock_.Now() + std::chrono::seconds(30))
+      << "a client cannot ask for more than the server gives";
   EXPECT_EQ(Ask("POST", "/v1/completions", body.dump(), {{"x-request-timeout", "soon"}}).response.status, 400);
 }
 
@@ -173,7 +174,8 @@ TEST_F(ApiTest, EndingsBecomeStatuses) {
     Outcome outcome;
     const char* code;
   };
-  for (const Case& c : {Case{FinishReason::kExpired, 408, Outcome::kExpired, "deadline_exceeded"}, Case{FinishReason::kCancelled, 503, Outcome::kCancelled, "service_unavailable"},
+  for (const Case& c : {Case{FinishReason::kExpired, 408, Outcome::kExpired, "deadline_exceeded"},
+                        Case{FinishReason::kCancelled, 503, Outcome::kCancelled, "service_unavailable"},
                         Case{FinishReason::kFailed, 500, Outcome::kFailed, "internal_error"}}) {
     // Before the first byte: a status. After it: an event, and no [DONE].
     engine_.SetScript({.pieces = {}, .finish = c.reason});
@@ -222,8 +224,9 @@ TEST_F(ApiTest, RefusalsOfTheEngine) {
     int status;
     const char* retry;
   };
-  for (const Case& c : {Case{RefusalReason::kQueueFull, std::chrono::milliseconds(1200), 429, "2"}, Case{RefusalReason::kDeadline, Duration::zero(), 429, "1"},
-                        Case{RefusalReason::kKv, Duration::zero(), 400, ""}, Case{RefusalReason::kDraining, std::chrono::seconds(5), 503, "5"}}) {
+  for (const Case& c : {Case{RefusalReason::kQueueFull, std::chrono::milliseconds(1200), 429, "2"},
+                        Case{RefusalReason::kDeadline, Duration::zero(), 429, "1"}, Case{RefusalReason::kKv, Duration::zero(), 400, ""},
+                        Case{RefusalReason::kDraining, std::chrono::seconds(5), 503, "5"}}) {
     engine_.SetRefusal(engine::Refusal{c.reason, "no", c.retry_after});
     const Reply reply = Chat({});
     EXPECT_EQ(reply.response.status, c.status);
@@ -323,7 +326,8 @@ TEST_F(ApiTest, PathsAndMethods) {
 
 TEST_F(ApiTest, IdentityComesBack) {
   Serve();
-  const Reply reply = Ask("GET", "/v1/models", "", {{"x-request-id", "mine-1"}, {"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}});
+  const Reply reply = Ask("GET", "/v1/models", "",
+                          {{"x-request-id", "mine-1"}, {"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}});
   EXPECT_EQ(reply.Find("X-Request-Id"), "mine-1");
   EXPECT_THAT(reply.Find("traceparent"), testing::StartsWith("00-4bf92f3577b34da6a3ce929d0e0e4736-"));
   Ask("POST", "/v1/completions", R"({"model":"demo","prompt":"x"})", {{"x-request-id", "mine-2"}, {"user-agent", "test"}});

@@ -190,7 +190,11 @@ class ApiFixture : public testing::Test {
 
  private:
   void Remember(const CallEnd& end) {
-    EndedCall call{.route = end.route, .status = end.status, .message = std::string(end.message), .shed_point = std::string(end.shed_point), .record = {}};
+    EndedCall call{.route = end.route,
+                   .status = end.status,
+                   .message = std::string(end.message),
+                   .shed_point = std::string(end.shed_point),
+                   .record = {}};
     if (end.record != nullptr) call.record = *end.record;
     const std::lock_guard lock(ended_mutex_);
     ended_.push_back(std::move(call));

@@ -21,7 +21,7 @@ namespace inferd::daemon {
 class HttpClient {
  public:
   struct Response {
-    int status = 0;  // 0: the server closed without a word
+    int status = 0;                              // 0: the server closed without a word
     std::map<std::string, std::string> headers;  // names in lower case
     std::string body;
   };
@@ -53,8 +53,10 @@ class HttpClient {
       bytes.remove_prefix(static_cast<std::size_t>(n));
     }
   }
-  static std::string Request(const std::string& method, const std::string& path, const std::string& body = {}, const std::string& headers = {}) {
-    return method + " " + path + " HTTP/1.1\r\nHost: test\r\n" + headers + (body.empty() ? "" : "Content-Length: " + std::to_string(body.size()) + "\r\n") + "\r\n" + body;
+  static std::string Request(const std::string& method, const std::string& path, const std::string& body = {},
+                             const std::string& headers = {}) {
+    return method + " " + path + " HTTP/1.1\r\nHost: test\r\n" + headers +
+           (body.empty() ? "" : "Content-Length: " + std::to_string(body.size()) + "\r\n") + "\r\n" + body;
   }
 
   // Reads until `text` has come; false when the connection ends before.

@@ -37,11 +37,12 @@ TEST(Traceparent, AGoodOneGoesOnWithANewSpan) {
 }
 
 TEST(Traceparent, ABadOneIsNone) {
-  for (const char* bad : {"", "00", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
-                          "00-00000000000000000000000000000000-00f067aa0ba902b7-01", "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
-                          "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
-                          "00-4bf92f3577b34da6a3ce929d0e0e473g-00f067aa0ba902b7-01", "00_4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-                          "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01more", "0x-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}) {
+  for (const char* bad :
+       {"", "00", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+        "00-00000000000000000000000000000000-00f067aa0ba902b7-01", "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+        "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e473g-00f067aa0ba902b7-01", "00_4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01more", "0x-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}) {
     EXPECT_FALSE(ParseTraceparent(bad)) << bad;
   }
 }
@@ -57,7 +58,9 @@ constexpr const char* kGood = "4f1f4f1bcc9d0d3e1e2c4d0d8f5ae2a2b3d1a1c6f1de8c4b8
 
 TEST(Keys, FindsWhoHoldsAKey) {
   // printf %s secret | sha256sum
-  const auto keys = KeyStore::Parse("# a comment\n\napp:user:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\r\nprom:metrics:" + std::string(kGood), "k");
+  const auto keys = KeyStore::Parse(
+      "# a comment\n\napp:user:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\r\nprom:metrics:" + std::string(kGood),
+      "k");
   ASSERT_TRUE(keys) << keys.error().message;
   EXPECT_EQ(keys->size(), 2U);
   const auto holder = keys->Find("secret");
@@ -69,10 +72,13 @@ TEST(Keys, FindsWhoHoldsAKey) {
 }
 
 TEST(Keys, FaultsNameTheLineAndNeverTheKey) {
-  const auto keys = KeyStore::Parse("sk-oops-a-key\napp:boss:" + std::string(kGood) + "\na b:user:" + kGood + "\napp:user:1234\nx:user:" + kGood + "\nx:user:" + kGood, "/etc/keys");
+  const auto keys = KeyStore::Parse(
+      "sk-oops-a-key\napp:boss:" + std::string(kGood) + "\na b:user:" + kGood + "\napp:user:1234\nx:user:" + kGood + "\nx:user:" + kGood,
+      "/etc/keys");
   ASSERT_FALSE(keys);
   const std::string& message = keys.error().message;
-  for (const char* part : {"/etc/keys:1: is not of the form", "/etc/keys:2: the role", "/etc/keys:3: the name", "/etc/keys:4: the digest", "/etc/keys:6: the name is given twice"}) {
+  for (const char* part : {"/etc/keys:1: is not of the form", "/etc/keys:2: the role", "/etc/keys:3: the name", "/etc/keys:4: the digest",
+                           "/etc/keys:6: the name is given twice"}) {
     EXPECT_THAT(message, HasSubstr(part));
   }
   EXPECT_THAT(message, testing::Not(HasSubstr("oops")));

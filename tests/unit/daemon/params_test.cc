@@ -17,10 +17,13 @@ using testing::HasSubstr;
 ApiResult<GenerationBody> Chat(const std::string& extra) {
   return ParseChatBody(R"({"model":"m","messages":[{"role":"user","content":"x"}])" + (extra.empty() ? "" : "," + extra) + "}");
 }
-ApiResult<GenerationBody> Text(const std::string& extra) { return ParseCompletionBody(R"({"model":"m","prompt":"x")" + (extra.empty() ? "" : "," + extra) + "}"); }
+ApiResult<GenerationBody> Text(const std::string& extra) {
+  return ParseCompletionBody(R"({"model":"m","prompt":"x")" + (extra.empty() ? "" : "," + extra) + "}");
+}
 
 // The error must name the parameter, and the message what is allowed.
-void ExpectFault(const ApiResult<GenerationBody>& result, const std::string& param, const std::string& in_message, const std::string& what) {
+void ExpectFault(const ApiResult<GenerationBody>& result, const std::string& param, const std::string& in_message,
+                 const std::string& what) {
   ASSERT_FALSE(result) << what;
   EXPECT_EQ(result.error().status, 400) << what;
   EXPECT_EQ(result.error().param, param) << what << ": " << result.error().message;
@@ -68,9 +71,10 @@ TEST(Params, TableOfParameters) {
 }
 
 TEST(Params, ValuesArrive) {
-  const auto body = Chat(R"("temperature":0.5,"top_p":0.9,"top_k":40,"min_p":0.1,"n":3,"max_tokens":7,"seed":-1,"stop":["a","b"],"stream":true,)"
-                         R"("stream_options":{"include_usage":true},"presence_penalty":0.5,"frequency_penalty":-0.5,"repetition_penalty":1.1,)"
-                         R"("logit_bias":{"5":1.5},"logprobs":true,"top_logprobs":3,"user":"me","priority":"batch")");
+  const auto body =
+      Chat(R"("temperature":0.5,"top_p":0.9,"top_k":40,"min_p":0.1,"n":3,"max_tokens":7,"seed":-1,"stop":["a","b"],"stream":true,)"
+           R"("stream_options":{"include_usage":true},"presence_penalty":0.5,"frequency_penalty":-0.5,"repetition_penalty":1.1,)"
+           R"("logit_bias":{"5":1.5},"logprobs":true,"top_logprobs":3,"user":"me","priority":"batch")");
   ASSERT_TRUE(body) << body.error().message;
   EXPECT_FLOAT_EQ(body->sampling.temperature, 0.5F);
   EXPECT_FLOAT_EQ(body->sampling.top_p, 0.9F);
@@ -120,8 +124,8 @@ TEST(Params, UnknownAndUnsupportedAreNamed) {
   ExpectFault(Chat("\"response_format\":{\"type\":\"json_object\"}"), "response_format", "not supported", "json");
   ExpectFault(Text("\"messages\":[]"), "messages", "unknown parameter", "messages for completions");
   ExpectFault(Chat("\"prompt\":\"x\""), "prompt", "unknown parameter", "prompt for chat");
-  for (const char* harmless : {"\"tools\":[]", "\"tools\":null", "\"response_format\":{\"type\":\"text\"}", "\"tool_choice\":\"none\"", "\"suffix\":null",
-                               "\"store\":false", "\"parallel_tool_calls\":true", "\"best_of\":2,\"n\":2"}) {
+  for (const char* harmless : {"\"tools\":[]", "\"tools\":null", "\"response_format\":{\"type\":\"text\"}", "\"tool_choice\":\"none\"",
+                               "\"suffix\":null", "\"store\":false", "\"parallel_tool_calls\":true", "\"best_of\":2,\"n\":2"}) {
     EXPECT_TRUE(Chat(harmless)) << harmless;
   }
 }
@@ -146,8 +150,9 @@ TEST(Params, RequiredParameters) {
 
 TEST(Params, Messages) {
   const auto chat = [](const std::string& messages) { return ParseChatBody(R"({"model":"m","messages":)" + messages + "}"); };
-  const auto good = chat(R"([{"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]},)"
-                         R"({"role":"assistant","content":"y","reasoning_content":"z","refusal":null,"tool_calls":[]}])");
+  const auto good =
+      chat(R"([{"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]},)"
+           R"({"role":"assistant","content":"y","reasoning_content":"z","refusal":null,"tool_calls":[]}])");
   ASSERT_TRUE(good) << good.error().message;
   EXPECT_EQ(good->messages[1].content, "ab");
   const std::vector<std::pair<std::string, std::string>> wrong{
@@ -172,7 +177,8 @@ TEST(Params, Prompts) {
   EXPECT_EQ(text("[\"a\",\"b\"]")->texts.size(), 2U);
   EXPECT_EQ(text("[1,2,3]")->token_prompts.size(), 1U);
   EXPECT_EQ(text("[[1],[2,3]]")->token_prompts.size(), 2U);
-  for (const char* wrong : {"5", "{}", "[]", "[[]]", "[\"a\",5]", "[5,\"a\"]", "[[1],\"a\"]", "[1.5]", "[null]", "[[\"a\"]]", "[99999999999]"}) {
+  for (const char* wrong :
+       {"5", "{}", "[]", "[[]]", "[\"a\",5]", "[5,\"a\"]", "[[1],\"a\"]", "[1.5]", "[null]", "[[\"a\"]]", "[99999999999]"}) {
     const auto result = text(wrong);
     ASSERT_FALSE(result) << wrong;
     EXPECT_THAT(result.error().param, testing::StartsWith("prompt")) << wrong;
@@ -206,11 +212,14 @@ TEST(Json, RefusesWhatIsNoSoundObject) {
       {"{\"a\":\"\\ud800\"}", "not valid JSON"},
       {"{\"a\":" + std::string(64, '[') + std::string(64, ']') + "}", "nested deeper than 64"},
       {std::string(1'000'000, '['), "nested deeper than 64"},
-      {"{\"a\":[" + [] {
-         std::string zeros;
-         for (int i = 0; i < 1'000'001; ++i) zeros += "0,";
-         return zeros;
-       }() + "0]}", "more than 1000000 values"},
+      {"{\"a\":[" +
+           [] {
+             std::string zeros;
+             for (int i = 0; i < 1'000'001; ++i) zeros += "0,";
+             return zeros;
+           }() +
+           "0]}",
+       "more than 1000000 values"},
   };
   for (const auto& [body, message] : bad) {
     const auto result = ParseJsonObject(body);

@@ -302,7 +302,8 @@ TEST_F(EngineCoreTest, RandomLivesBalance) {
   };
   for (int round = 0; round < 3000; ++round) {
     if (random() % 3 == 0) {
-      GenerateParams params = Params(Prompt(1 + static_cast<int>(random() % 90), static_cast<int>(random() % 5)), 1 + static_cast<int>(random() % 40));
+      GenerateParams params =
+          Params(Prompt(1 + static_cast<int>(random() % 90), static_cast<int>(random() % 5)), 1 + static_cast<int>(random() % 40));
       params.n = 1 + static_cast<int>(random() % 3);
       params.sampling.seed = random();
       if (random() % 4 == 0) params.deadline = clock_.Now() + milliseconds(random() % 500);

@@ -26,9 +26,7 @@ std::map<TokenId, double> Frequencies(const SamplingParams& params, const std::v
   return counts;
 }
 
-TEST(Sampler, GreedyTakesTheLargestAndTheLowestIdAmongEquals) {
-  EXPECT_EQ(Draw({.temperature = 0}, {1, 5, 3, 5}), 1);
-}
+TEST(Sampler, GreedyTakesTheLargestAndTheLowestIdAmongEquals) { EXPECT_EQ(Draw({.temperature = 0}, {1, 5, 3, 5}), 1); }
 
 TEST(Sampler, SameSeedAndPositionSameToken) {
   const std::vector<float> logits{0, 0.5F, 1, 1.5F, 2, 0.1F};
@@ -36,7 +34,8 @@ TEST(Sampler, SameSeedAndPositionSameToken) {
     EXPECT_EQ(Draw({.seed = 7}, logits, position), Draw({.seed = 7}, logits, position));
   }
   int different = 0;
-  for (int position = 0; position < 50; ++position) different += Draw({.seed = 7}, logits, position) != Draw({.seed = 8}, logits, position) ? 1 : 0;
+  for (int position = 0; position < 50; ++position)
+    different += Draw({.seed = 7}, logits, position) != Draw({.seed = 8}, logits, position) ? 1 : 0;
   EXPECT_GT(different, 10);
 }
 
@@ -127,8 +126,10 @@ TEST(Sampler, LogprobsAreOfTheModelsOwnDistribution) {
 TEST(Sampler, ABrokenModelCannotEscapeTheVocabulary) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float infinity = std::numeric_limits<float>::infinity();
-  for (const std::vector<float>& logits : {std::vector<float>{nan, nan, nan}, {infinity, 1, infinity}, {-infinity, -infinity, -infinity}, {nan, 1, 2}}) {
-    for (const SamplingParams& params : {SamplingParams{}, SamplingParams{.top_k = 2, .top_p = 0.5F, .min_p = 0.1F}, SamplingParams{.temperature = 0}}) {
+  for (const std::vector<float>& logits :
+       {std::vector<float>{nan, nan, nan}, {infinity, 1, infinity}, {-infinity, -infinity, -infinity}, {nan, 1, 2}}) {
+    for (const SamplingParams& params :
+         {SamplingParams{}, SamplingParams{.top_k = 2, .top_p = 0.5F, .min_p = 0.1F}, SamplingParams{.temperature = 0}}) {
       const TokenId id = Draw(params, logits);
       EXPECT_GE(id, 0);
       EXPECT_LT(id, 3);

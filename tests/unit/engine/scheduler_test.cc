@@ -64,8 +64,8 @@ TEST(Scheduler, LongPromptsAreCutAndShareTheStep) {
 }
 
 TEST(Scheduler, PriorityFirstThenArrival) {
-  Case c{.waiting = {Waiting(1, 4, 995, Priority::kBatch), Waiting(2, 4, 998, Priority::kInteractive), Waiting(3, 4, 996, Priority::kNormal),
-                     Waiting(4, 4, 997, Priority::kInteractive)}};
+  Case c{.waiting = {Waiting(1, 4, 995, Priority::kBatch), Waiting(2, 4, 998, Priority::kInteractive),
+                     Waiting(3, 4, 996, Priority::kNormal), Waiting(4, 4, 997, Priority::kInteractive)}};
   EXPECT_THAT(c.Make().admit, ElementsAre(4, 2, 3, 1));
 }
 
@@ -143,12 +143,14 @@ TEST(Scheduler, RandomStatesKeepTheBounds) {
     int held = 0;
     for (int i = static_cast<int>(random() % static_cast<unsigned>(c.limits.max_running + 1)); i > 0; --i) {
       const int length = 1 + static_cast<int>(random() % 120);
-      c.running.push_back(Running(id++, length, static_cast<int>(random() % static_cast<unsigned>(length)), static_cast<int>(random() % 100)));
+      c.running.push_back(
+          Running(id++, length, static_cast<int>(random() % static_cast<unsigned>(length)), static_cast<int>(random() % 100)));
       held += c.running.back().blocks;
       if (random() % 8 == 0) c.running.back().deadline = kNow;
     }
     for (int i = static_cast<int>(random() % 6); i > 0; --i) {
-      c.waiting.push_back(Waiting(id++, 1 + static_cast<int>(random() % 100), static_cast<int>(random() % 100), static_cast<Priority>(random() % 3)));
+      c.waiting.push_back(
+          Waiting(id++, 1 + static_cast<int>(random() % 100), static_cast<int>(random() % 100), static_cast<Priority>(random() % 3)));
     }
     const Plan plan = c.Make();
     int tokens = 0;
@@ -183,7 +185,8 @@ TEST(Scheduler, RandomStatesKeepTheBounds) {
     if (one_could_move && c.kv.available > 0) {
       ASSERT_THAT(plan.work, testing::Not(IsEmpty())) << "round " << round;
     }
-    ASSERT_LE(static_cast<int>(in_time) - static_cast<int>(plan.preempt.size()) + static_cast<int>(plan.admit.size()), c.limits.max_running);
+    ASSERT_LE(static_cast<int>(in_time) - static_cast<int>(plan.preempt.size()) + static_cast<int>(plan.admit.size()),
+              c.limits.max_running);
   }
 }
 

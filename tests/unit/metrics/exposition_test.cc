@@ -34,11 +34,13 @@ TEST(Exposition, GoldenText) {
   scrape.Add({}, histogram);
   const std::vector<MetricFamily> families{received.Take(), scrape.Take()};
   EXPECT_EQ(Render(families, Format::kText),
-            "# HELP inferd_requests_received_total Requests that arrived at a generation endpoint, refused ones included. Its rate is the demand on the "
+            "# HELP inferd_requests_received_total Requests that arrived at a generation endpoint, refused ones included. Its rate is the "
+            "demand on the "
             "server.\n"
             "# TYPE inferd_requests_received_total counter\n"
             "inferd_requests_received_total{model=\"demo\",endpoint=\"completions\"} 3\n"
-            "# HELP inferd_scrape_duration_seconds Time it took to make one answer of /metrics. It shows what monitoring costs; a scrape never waits for "
+            "# HELP inferd_scrape_duration_seconds Time it took to make one answer of /metrics. It shows what monitoring costs; a scrape "
+            "never waits for "
             "the model.\n"
             "# TYPE inferd_scrape_duration_seconds histogram\n"
             "inferd_scrape_duration_seconds_bucket{le=\"0.5\"} 1\n"
@@ -72,7 +74,8 @@ TEST(Exposition, FormatFollowsTheAcceptHeader) {
   EXPECT_EQ(ChooseFormat("*/*"), Format::kText);
   EXPECT_EQ(ChooseFormat("text/html"), Format::kText);
   // Prometheus 2.42 and 3.5 as they ask.
-  EXPECT_EQ(ChooseFormat("application/openmetrics-text;version=1.0.0;q=0.75,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"),
+  EXPECT_EQ(ChooseFormat("application/openmetrics-text;version=1.0.0;q=0.75,application/openmetrics-text;version=0.0.1;q=0.5,text/"
+                         "plain;version=0.0.4;q=0.3,*/*;q=0.2"),
             Format::kOpenMetrics);
   EXPECT_EQ(ChooseFormat("text/plain;version=0.0.4;q=0.9, application/openmetrics-text;q=0.5"), Format::kText);
   EXPECT_EQ(ChooseFormat("application/openmetrics-text;version=9.9"), Format::kText);

@@ -116,7 +116,8 @@ TEST_F(MetricsTest, BooksBalanceInEveryStage) {
   }
   const auto samples = Scrape();
   for (const char* name : {"queued", "prefill", "decode"}) {
-    EXPECT_EQ(samples.at(std::string(R"(inferd_requests_in_flight{model="demo",endpoint="chat_completions",stage=")") + name + "\"}"), 1) << name;
+    EXPECT_EQ(samples.at(std::string(R"(inferd_requests_in_flight{model="demo",endpoint="chat_completions",stage=")") + name + "\"}"), 1)
+        << name;
   }
 }
 
@@ -161,7 +162,8 @@ TEST_F(MetricsTest, AnEngineShowsItsGauges) {
   EXPECT_EQ(samples.at(R"(inferd_queue_oldest_seconds{model="demo"})"), 1.5);
   EXPECT_EQ(samples.at(R"(inferd_engine_state{model="demo",state="busy"})"), 1);
   EXPECT_EQ(samples.at(R"(inferd_engine_state{model="demo",state="ok"})"), 0);
-  EXPECT_EQ(samples.at(R"(inferd_model_info{model="demo",architecture="llama",quantization="Q8_0",parameters="7",context="64",sha256="ab"})"), 1);
+  EXPECT_EQ(
+      samples.at(R"(inferd_model_info{model="demo",architecture="llama",quantization="Q8_0",parameters="7",context="64",sha256="ab"})"), 1);
 }
 
 TEST_F(MetricsTest, NamesChooseFamilies) {
@@ -194,9 +196,12 @@ TEST(ProcessCollector, ReadsARecordedTree) {
   std::filesystem::create_directories(root / "proc/self/fd");
   const auto write = [&](const char* path, const std::string& text) { std::ofstream(root / path) << text; };
   write("proc/self/stat",
-        "42 (a) b) R 1 42 42 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 7 0 1000 104857600 25 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0\n");
+        "42 (a) b) R 1 42 42 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 7 0 1000 104857600 25 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 "
+        "0 0 0 0 0 0\n");
   write("proc/stat", "cpu  1 2 3\nbtime 1700000000\n");
-  write("proc/self/limits", "Limit                     Soft Limit           Hard Limit           Units\nMax open files            1024                 4096                 files\n");
+  write("proc/self/limits",
+        "Limit                     Soft Limit           Hard Limit           Units\nMax open files            1024                 4096    "
+        "             files\n");
   write("proc/self/fd/0", "");
   write("proc/self/fd/1", "");
   std::map<std::string, double> values;

@@ -56,7 +56,8 @@ struct RandomInputs {
   std::vector<float> scale;
   Activations view;
 
-  RandomInputs(std::mt19937& random, int columns, int k) : f32(RandomFloats(random, static_cast<std::size_t>(columns) * static_cast<std::size_t>(k))) {
+  RandomInputs(std::mt19937& random, int columns, int k)
+      : f32(RandomFloats(random, static_cast<std::size_t>(columns) * static_cast<std::size_t>(k))) {
     q8.resize(f32.size());
     scale.resize(f32.size() / kBlockElements + 1);
     view = {f32.data(), q8.data(), scale.data(), columns, k};
@@ -83,11 +84,14 @@ TEST_P(Matmul, AgreesWithTheReferenceAndDoesNotDependOnTheBatch) {
         ScalarTable().matmul(type)(weights.view, 0, rows, x.view, expected.data(), static_cast<std::size_t>(rows));
         table->matmul(type)(weights.view, 0, rows, x.view, actual.data(), static_cast<std::size_t>(rows));
         for (std::size_t i = 0; i < n; ++i) {
-          ASSERT_NEAR(actual[i], expected[i], 1e-4 * std::sqrt(k) + 1e-5 * std::fabs(expected[i])) << table->name << " k=" << k << " i=" << i;
+          ASSERT_NEAR(actual[i], expected[i], 1e-4 * std::sqrt(k) + 1e-5 * std::fabs(expected[i]))
+              << table->name << " k=" << k << " i=" << i;
         }
         for (int c = 0; c < columns; ++c) {
           for (int r = 0; r < rows; ++r) table->matmul(type)(weights.view, r, r + 1, x.Column(c), alone.data(), 0);
-          ASSERT_EQ(std::memcmp(alone.data(), &actual[static_cast<std::size_t>(c) * static_cast<std::size_t>(rows)], alone.size() * sizeof(float)), 0)
+          ASSERT_EQ(std::memcmp(alone.data(), &actual[static_cast<std::size_t>(c) * static_cast<std::size_t>(rows)],
+                                alone.size() * sizeof(float)),
+                    0)
               << table->name << ": column " << c << " of " << columns << " differs when computed alone";
         }
       }
@@ -127,10 +131,12 @@ TEST_P(Matmul, ExtremeQuantisedValuesDoNotSaturate) {
 }
 
 INSTANTIATE_TEST_SUITE_P(AllTypesAndTables, Matmul,
-                         testing::Combine(testing::Values(TensorType::kF32, TensorType::kF16, TensorType::kBF16, TensorType::kQ8_0, TensorType::kQ4_0),
+                         testing::Combine(testing::Values(TensorType::kF32, TensorType::kF16, TensorType::kBF16, TensorType::kQ8_0,
+                                                          TensorType::kQ4_0),
                                           testing::ValuesIn(AvailableTables().begin(), AvailableTables().end())),
                          [](const auto& param_info) {
-                           return std::string(gguf::GetTensorType(std::get<0>(param_info.param)).name) + "_" + std::string(std::get<1>(param_info.param)->name);
+                           return std::string(gguf::GetTensorType(std::get<0>(param_info.param)).name) + "_" +
+                                  std::string(std::get<1>(param_info.param)->name);
                          });
 
 class Vector : public testing::TestWithParam<const Table*> {};

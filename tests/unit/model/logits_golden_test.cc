@@ -93,7 +93,8 @@ std::vector<std::filesystem::path> Files() {
 
 std::string TestName(const testing::TestParamInfo<std::filesystem::path>& param_info) {
   std::string name = param_info.param.stem().string();
-  std::replace_if(name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
   return name;
 }
 
