@@ -1,6 +1,5 @@
-// Runs the NVIDIA collectors on the GPUs of this machine and prints what they give: every series, what each call cost, and what the driver does
-// not give. For docs/GPU.md.
-// usage: gpu_probe [SAMPLES [SECONDS_BETWEEN [LIBRARY]]]
+// Runs the NVIDIA collectors on the GPUs of this machine and prints what they give: every series, what each call cost, and what the driver
+// does not give. For docs/GPU.md. usage: gpu_probe [SAMPLES [SECONDS_BETWEEN [LIBRARY]]]
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -33,10 +32,12 @@ int main(int argc, char** argv) {
   std::printf("| call | calls | mean microseconds | most |\n|---|---|---|---|\n");
   for (const CallCost& cost : gpus->costs()) {
     if (cost.calls == 0) continue;
-    std::printf("| %.*s | %llu | %.1f | %.1f |\n", static_cast<int>(cost.call.size()), cost.call.data(), static_cast<unsigned long long>(cost.calls),
-                ToSeconds(cost.total) * 1e6 / static_cast<double>(cost.calls), ToSeconds(cost.most) * 1e6);
+    std::printf("| %.*s | %llu | %.1f | %.1f |\n", static_cast<int>(cost.call.size()), cost.call.data(),
+                static_cast<unsigned long long>(cost.calls), ToSeconds(cost.total) * 1e6 / static_cast<double>(cost.calls),
+                ToSeconds(cost.most) * 1e6);
   }
   std::printf("\n| not given | reason |\n|---|---|\n");
-  for (const HiddenSeries& hidden : gpus->hidden()) std::printf("| GPU %s %s | %s |\n", hidden.gpu.c_str(), hidden.series.c_str(), hidden.reason.c_str());
+  for (const HiddenSeries& hidden : gpus->hidden())
+    std::printf("| GPU %s %s | %s |\n", hidden.gpu.c_str(), hidden.series.c_str(), hidden.reason.c_str());
   return 0;
 }

@@ -232,7 +232,7 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalogue{{
   {Metric::kGpuClock, Section::kGpu, kGauge, kHertz, "inferd_gpu_clock_hertz", kGpuDomainLabels, kNoBuckets,
    "Clock frequency of the GPU now, by domain: its cores (sm) or its memory. A low core clock under load points to throttling."},
   {Metric::kGpuThrottleTime, Section::kGpu, kCounter, kSeconds, "inferd_gpu_throttle_seconds_total", kGpuThrottleTimeLabels, kNoBuckets,
-   "Time the GPU was held below its clocks, by reason, as the driver counts it. A rate above zero is performance lost to power or heat."},
+   "Time the GPU was held below its clocks, by reason, as the driver counts it. power and thermal are performance lost; low_utilization is idle time."},
   {Metric::kGpuThrottled, Section::kGpu, kGauge, kCount, "inferd_gpu_throttled", kGpuThrottledLabels, kNoBuckets,
    "1 for each reason that holds the GPU's clocks down right now, 0 for the others. The reason gpu_idle is normal."},
   {Metric::kGpuEccErrors, Section::kGpu, kCounter, kCount, "inferd_gpu_ecc_errors_total", kGpuSeverityLabels, kNoBuckets,

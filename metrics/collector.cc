@@ -76,7 +76,10 @@ void CollectorRunner::RunOne(Entry& entry, MonotonicTime now) {
   const Duration duration = clock_.Now() - start;
   if (note_) {
     const std::string who = "collector " + std::string(entry.collector->name());
-    if (!result && entry.fault != result.error()) note_(who + ": " + result.error().message);
+    // One cause is said once, also when it stops two collectors of one source.
+    const bool is_known =
+        !result && std::any_of(entries_.begin(), entries_.end(), [&](const Entry& other) { return other.fault == result.error(); });
+    if (!result && !is_known) note_(who + ": " + result.error().message);
     if (result && entry.fault) note_(who + ": works again");
   }
   entry.fault = result ? std::nullopt : std::optional(result.error());

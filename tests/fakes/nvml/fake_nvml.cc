@@ -1,13 +1,11 @@
-// A libnvidia-ml.so.1 that plays a script: the file named by INFERD_FAKE_NVML is read anew at each call, so that a test changes the world by
-// writing it. With FAKE_NVML_BARE only the symbols of an early driver exist.
+// A libnvidia-ml.so.1 that plays a script: the file named by INFERD_FAKE_NVML is read anew at each call, so that a test changes the world
+// by writing it. With FAKE_NVML_BARE only the symbols of an early driver exist.
 //
 //   gpus 2                             how many GPUs there are (1)
-//   value SYMBOL[:WHICH] NUMBER...     what a call gives on every GPU, in the order of its results; WHICH is its argument (policy, field, ...)
-//   error SYMBOL[:WHICH] CODE [GPU]    what a call returns instead, on one GPU or on all
-//   slow SYMBOL MILLISECONDS           how long a call takes
-//   lost GPU                           every call on this GPU returns "GPU is lost"
-//   event GPU xid|ecc NUMBER           the first such line is delivered first, each once
-//   mig GPU COUNT                      this GPU is split into COUNT instances
+//   value SYMBOL[:WHICH] NUMBER...     what a call gives on every GPU, in the order of its results; WHICH is its argument (policy, field,
+//   ...) error SYMBOL[:WHICH] CODE [GPU]    what a call returns instead, on one GPU or on all slow SYMBOL MILLISECONDS           how long a
+//   call takes lost GPU                           every call on this GPU returns "GPU is lost" event GPU xid|ecc NUMBER           the first
+//   such line is delivered first, each once mig GPU COUNT                      this GPU is split into COUNT instances
 #include <unistd.h>
 
 #include <atomic>
@@ -68,7 +66,8 @@ Return Play(const char* symbol, Device device, int which, std::vector<double>& v
     if (line[0] == "slow" && line[1] == symbol) std::this_thread::sleep_for(std::chrono::milliseconds(std::stoi(line[2])));
     if (line[0] == "lost" && device != nullptr && std::stoul(line[1]) == At(device)->gpu) return kGpuIsLost;
     if (line[0] == "error" && Names(line[1], symbol, which)) {
-      if (line.size() == 3 || (device != nullptr && std::stoul(line[3]) == At(device)->gpu)) result = static_cast<Return>(std::stoi(line[2]));
+      if (line.size() == 3 || (device != nullptr && std::stoul(line[3]) == At(device)->gpu))
+        result = static_cast<Return>(std::stoi(line[2]));
     }
     if (line[0] == "value" && Names(line[1], symbol, which)) {
       values.clear();
@@ -135,7 +134,9 @@ Return nvmlDeviceGetHandleByIndex_v2(unsigned index, Device* device) {
 }
 Return nvmlDeviceGetUUID(Device device, char* text, unsigned size) {
   const FakeDevice* at = At(device);
-  Copy(text, size, at->instance < 0 ? "GPU-fake-" + std::to_string(at->gpu) : "MIG-fake-" + std::to_string(at->gpu) + "-" + std::to_string(at->instance));
+  Copy(text, size,
+       at->instance < 0 ? "GPU-fake-" + std::to_string(at->gpu)
+                        : "MIG-fake-" + std::to_string(at->gpu) + "-" + std::to_string(at->instance));
   return Works("nvmlDeviceGetUUID", device);
 }
 Return nvmlDeviceGetName(Device device, char* text, unsigned size) {
@@ -152,7 +153,8 @@ Return nvmlDeviceGetMemoryInfo(Device device, Memory* memory) {
   std::vector<double> values;
   const Return result = Play("nvmlDeviceGetMemoryInfo", device, -1, values);
   if (result == kSuccess) {
-    *memory = {static_cast<std::uint64_t>(values.at(0)), static_cast<std::uint64_t>(values.at(1)), static_cast<std::uint64_t>(values.at(2))};
+    *memory = {static_cast<std::uint64_t>(values.at(0)), static_cast<std::uint64_t>(values.at(1)),
+               static_cast<std::uint64_t>(values.at(2))};
   }
   return result;
 }
@@ -218,7 +220,9 @@ Return nvmlDeviceGetRemappedRows(Device device, unsigned* correctable, unsigned*
 Return nvmlDeviceGetPcieThroughput(Device device, unsigned direction, unsigned* kilobytes) {
   return Number1("nvmlDeviceGetPcieThroughput", device, static_cast<int>(direction), kilobytes);
 }
-Return nvmlDeviceGetPcieReplayCounter(Device device, unsigned* replays) { return Number1("nvmlDeviceGetPcieReplayCounter", device, -1, replays); }
+Return nvmlDeviceGetPcieReplayCounter(Device device, unsigned* replays) {
+  return Number1("nvmlDeviceGetPcieReplayCounter", device, -1, replays);
+}
 Return nvmlDeviceGetFieldValues(Device device, int count, FieldValue* fields) {
   for (int i = 0; i < count; ++i) {
     std::vector<double> values;
@@ -242,7 +246,8 @@ Return nvmlDeviceGetComputeRunningProcesses_v3(Device device, unsigned* count, P
   for (unsigned i = 0; i < have; ++i) {
     const auto pid = static_cast<unsigned>(values[2 * i]);
     const double bytes = values[2 * i + 1];
-    processes[i] = {pid == 0 ? static_cast<unsigned>(::getpid()) : pid, bytes < 0 ? kValueNotAvailable : static_cast<std::uint64_t>(bytes), 0, 0};
+    processes[i] = {pid == 0 ? static_cast<unsigned>(::getpid()) : pid, bytes < 0 ? kValueNotAvailable : static_cast<std::uint64_t>(bytes),
+                    0, 0};
   }
   return kSuccess;
 }
@@ -307,7 +312,8 @@ Return nvmlGpmMetricsGet(GpmMetrics* metrics) {
   // The older sample comes first.
   if (metrics->version != 1 || *reinterpret_cast<int*>(metrics->first) >= *reinterpret_cast<int*>(metrics->second)) return kInvalidArgument;
   for (unsigned i = 0; i < metrics->count; ++i) {
-    metrics->metrics[i].result = Number1("nvmlGpmMetricsGet", nullptr, static_cast<int>(metrics->metrics[i].id), &metrics->metrics[i].value);
+    metrics->metrics[i].result =
+        Number1("nvmlGpmMetricsGet", nullptr, static_cast<int>(metrics->metrics[i].id), &metrics->metrics[i].value);
   }
   return kSuccess;
 }
