@@ -26,6 +26,7 @@ struct Context {
 
 void AddBench(CLI::App& app, Context& context);
 void AddChat(CLI::App& app, Context& context);
+void AddConfig(CLI::App& app, Context& context);  // check, print
 void AddDoctor(CLI::App& app, Context& context);
 void AddModel(CLI::App& app, Context& context);  // inspect, verify
 void AddStatus(CLI::App& app, Context& context);

@@ -27,6 +27,7 @@ int Main(int argc, char** argv) {
   app.fallthrough();  // the common options may stand after the command, too
   AddBench(app, context);
   AddChat(app, context);
+  AddConfig(app, context);
   AddDoctor(app, context);
   AddModel(app, context);
   AddStatus(app, context);

@@ -1,6 +1,4 @@
 // inferctl model verify: everything that inferd will ask of a model file, asked now.
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -15,6 +13,7 @@
 #include "cli/model.h"
 #include "cli/text.h"
 #include "cli/value_scan.h"
+#include "runtime/base/sha256.h"
 #include "runtime/gguf/gguf.h"
 #include "runtime/model/chat_template.h"
 #include "runtime/model/model.h"
@@ -31,23 +30,6 @@ struct Finding {
   std::string what;
 };
 
-std::string Sha256(std::span<const std::byte> bytes) {
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  if (!context || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1 ||
-      EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()) != 1 || EVP_DigestFinal_ex(context.get(), digest.data(), &size) != 1) {
-    return "";
-  }
-  std::string hex;
-  for (unsigned i = 0; i < size; ++i) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    hex.push_back(kDigits[digest[i] >> 4U]);
-    hex.push_back(kDigits[digest[i] & 0xFU]);
-  }
-  return hex;
-}
-
 std::vector<Finding> Verify(const std::string& path, const std::optional<std::string>& expected_sha256, std::string& sha256) {
   std::vector<Finding> findings;
   const auto add = [&findings](std::string part, std::string level, std::string_view what) {
@@ -63,7 +45,7 @@ std::vector<Finding> Verify(const std::string& path, const std::optional<std::st
       "GGUF version " + std::to_string(file->version()) + ", " + std::to_string(file->metadata().size()) + " keys, " +
           std::to_string(file->tensors().size()) + " tensors");
 
-  sha256 = Sha256(file->mapping().bytes());
+  sha256 = Sha256Hex(file->mapping().bytes());
   if (!expected_sha256) {
     add("sha256", "ok", sha256);
   } else if (std::ranges::equal(*expected_sha256, sha256, {},

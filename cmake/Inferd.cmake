@@ -17,8 +17,9 @@ add_library(inferd_flags INTERFACE)
 target_include_directories(inferd_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(inferd_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Werror)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # GCC 12 reports these inside its own and Boost's headers for inlined optional/variant moves.
-  target_compile_options(inferd_flags INTERFACE -Wno-maybe-uninitialized -Wno-mismatched-new-delete)
+  # GCC 12 reports these inside its own and Boost's headers: for inlined optional/variant moves, and at -O3 (release) for
+  # `"x" + std::string(...)` (restrict, GCC bug 105651).
+  target_compile_options(inferd_flags INTERFACE -Wno-maybe-uninitialized -Wno-mismatched-new-delete -Wno-restrict)
 endif()
 if(INFERD_ASSERTIONS)
   string(REPLACE "-DNDEBUG" "" CMAKE_CXX_FLAGS_RELWITHDEBINFO "${CMAKE_CXX_FLAGS_RELWITHDEBINFO}")

@@ -1,7 +1,5 @@
 #include "daemon/model_loader.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -9,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include "runtime/base/sha256.h"
 #include "runtime/model/chat_template.h"
 #include "runtime/model/model.h"
 
@@ -18,19 +17,6 @@ namespace {
 Status WithPath(const std::string& path, Status status) {
   if (status.message.find(path) == std::string::npos) status.message = path + ": " + status.message;
   return status;
-}
-
-// SHA-256 in hex. Reads the whole file, which brings it into the page cache: the first step would have to do that otherwise.
-std::string Sha256(std::span<const std::byte> bytes) {
-  std::array<unsigned char, 32> digest{};
-  EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string hex;
-  for (const unsigned char byte : digest) {
-    hex += kDigits[byte >> 4U];
-    hex += kDigits[byte & 0xFU];
-  }
-  return hex;
 }
 
 }  // namespace
@@ -56,7 +42,8 @@ Result<LoadedModel> LoadModel(const config::Model& wanted, const config::Queue& 
                   .parameters = (*model)->parameters(),
                   .weight_bytes = (*model)->weight_bytes(),
                   .file_bytes = (*model)->file().size(),
-                  .sha256 = Sha256((*model)->file().mapping().bytes())};
+                  // Brings the whole file into the page cache, too: the first step would have to do that otherwise.
+                  .sha256 = Sha256Hex((*model)->file().mapping().bytes())};
 
   served.why_no_chat = "models[" + std::to_string(index) + "].chat is off";
   if (wanted.chat != "off") {

@@ -1,6 +1,7 @@
 // The two generation endpoints: from a body to a request in the engine, and from its output to an answer.
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <charconv>
 #include <chrono>
 #include <cmath>
@@ -280,29 +281,33 @@ Call::~Call() {
     status_ = 499;
     if (message_.empty()) message_ = "the client went away";
   }
-  parts_.counters.Count(route_, status_ == 0 ? 499 : status_);
+  assert(!pending());
+  if (pending()) work_->request->output.OnReady({});
+  if (status_ == 0) status_ = 499;
+  parts_.counters.Count(route_, status_);
+  const MonotonicTime now = parts_.clock.Now();
+  std::optional<engine::RequestRecord> record;
   if (books_) {
-    engine::RequestRecord& record = books_->record();
-    record.bytes_in = std::max(record.bytes_in, bytes_in_);
-    record.bytes_out = bytes_out_;
+    books_->record().bytes_in = std::max(books_->record().bytes_in, bytes_in_);
+    books_->record().bytes_out = bytes_out_;
     // An answer that was complete but could not be delivered was not given; a refusal stays what it is.
-    if (client_lost_ && record.outcome != Outcome::kRejected) books_->Ended(Outcome::kCancelled, 499);
-    record.ended = parts_.clock.Now();
+    if (client_lost_ && books_->record().outcome != Outcome::kRejected) books_->Ended(Outcome::kCancelled, 499);
+    books_->record().ended = now;
+    record = books_->record();
+    books_.reset();
   }
-  if (parts_.on_end) {
-    const MonotonicTime now = parts_.clock.Now();
-    parts_.on_end(CallEnd{.route = route_,
-                          .record = books_ ? &books_->record() : nullptr,
-                          .method = head_.method,
-                          .path = head_.path,
-                          .request_id = request_id_,
-                          .peer = head_.peer,
-                          .user = user_,
-                          .message = message_,
-                          .shed_point = shed_point_,
-                          .status = status_ == 0 ? 499 : status_,
-                          .duration = now - head_.received});
-  }
+  if (!parts_.on_end) return;
+  parts_.on_end(CallEnd{.route = route_,
+                        .record = record ? &*record : nullptr,
+                        .method = head_.method,
+                        .path = head_.path,
+                        .request_id = request_id_,
+                        .peer = head_.peer,
+                        .user = user_,
+                        .message = message_,
+                        .shed_point = shed_point_,
+                        .status = status_,
+                        .duration = now - head_.received});
 }
 
 }  // namespace inferd::daemon

@@ -1,11 +1,17 @@
 #include "daemon/observability/server.h"
 
 #include <CivetServer.h>
+#include <arpa/inet.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
+#include <chrono>
 #include <exception>
+#include <future>
 #include <utility>
 #include <vector>
 
@@ -19,6 +25,19 @@ std::vector<std::string> CivetOptions(const ObservabilityServerOptions& options)
           "enable_keep_alive",  "yes",          "keep_alive_timeout_ms", "2000",
           "request_timeout_ms", "5000",         "tcp_nodelay",           "1",
           "max_request_size",   "16384"};
+}
+
+// Connects to an address of ours and closes again. Whether it succeeds does not matter.
+void Knock(const std::string& listen, std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  const std::string host = listen.substr(0, listen.rfind(':'));
+  if (host == "0.0.0.0" || ::inet_pton(AF_INET, host.c_str(), &address.sin_addr) != 1) address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return;
+  ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  ::close(fd);
 }
 
 }  // namespace
@@ -133,7 +152,13 @@ Result<> ObservabilityServer::Start() {
   return {};
 }
 
-void ObservabilityServer::Stop() { civet_.reset(); }
+void ObservabilityServer::Stop() {
+  if (!civet_) return;
+  // civetweb's accepting thread looks at its stop flag every two seconds, or when somebody connects: so somebody connects.
+  const std::uint16_t to = port();
+  std::future<void> stopped = std::async(std::launch::async, [this] { civet_.reset(); });
+  while (stopped.wait_for(std::chrono::milliseconds(5)) != std::future_status::ready) Knock(options_.listen, to);
+}
 
 std::uint16_t ObservabilityServer::port() const {
   const std::vector<int> ports = civet_->server().getListeningPorts();
