@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
   const SystemClock clock;
   NvmlOptions options;
   if (argc > 3) options.library = argv[3];
-  options.note = [](const std::string& note) { std::printf("note: %s\n", note.c_str()); };
+  options.note = [](NoteLevel, const std::string& note) { std::printf("note: %s\n", note.c_str()); };
   const auto gpus = std::make_shared<NvmlGpus>(clock, options);
   CollectorRunner runner(clock, options.note);
   runner.Add(std::make_unique<GpuNvmlCollector>(gpus), Duration(1));

@@ -79,8 +79,11 @@ void CollectorRunner::RunOne(Entry& entry, MonotonicTime now) {
     // One cause is said once, also when it stops two collectors of one source.
     const bool is_known =
         !result && std::any_of(entries_.begin(), entries_.end(), [&](const Entry& other) { return other.fault == result.error(); });
-    if (!result && !is_known) note_(who + ": " + result.error().message);
-    if (result && entry.fault) note_(who + ": works again");
+    if (!result && !is_known) {
+      // What a machine never had is no news.
+      note_(entry.ran ? NoteLevel::kWarning : NoteLevel::kInfo, who + ": " + result.error().message);
+    }
+    if (result && entry.fault) note_(NoteLevel::kInfo, who + ": works again");
   }
   entry.fault = result ? std::nullopt : std::optional(result.error());
   auto published = std::make_shared<const Families>(std::move(families));

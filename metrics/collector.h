@@ -6,6 +6,7 @@
 #include <prometheus/metric_family.h>
 
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -23,7 +24,8 @@ namespace inferd::metrics {
 using Families = std::vector<prometheus::MetricFamily>;
 
 // Where a library part says once what an operator should know; the daemon makes a log line of it. Called from any thread.
-using NoteSink = std::function<void(const std::string& note)>;
+enum class NoteLevel : std::uint8_t { kInfo, kWarning };
+using NoteSink = std::function<void(NoteLevel level, const std::string& note)>;
 
 // Used by the runner's thread alone.
 class Collector {

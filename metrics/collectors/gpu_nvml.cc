@@ -115,7 +115,7 @@ Result<> NvmlGpus::Open(MonotonicTime now) {
       gpu.uuid = same->uuid;
       gpu.name = same->name;
     } else if (!same->up && options_.note) {
-      options_.note("GPU " + gpu.index + " (" + gpu.name + ") answers again");
+      options_.note(NoteLevel::kInfo, "GPU " + gpu.index + " (" + gpu.name + ") answers again");
     }
   }
   {
@@ -210,7 +210,7 @@ void NvmlGpus::OnEvent(const nvml::EventData& event) {
   } else if ((event.type & nvml::kEventDoubleBitEcc) != 0) {
     note = "the driver reports an uncorrected memory error on GPU " + uuid;
   }
-  if (!note.empty() && options_.note) options_.note(note);
+  if (!note.empty() && options_.note) options_.note(NoteLevel::kWarning, note);
 }
 
 void NvmlGpus::Close() {
@@ -292,7 +292,7 @@ Result<> NvmlGpus::Collect(MonotonicTime now, bool slow, Families& families) {
         list += (list.empty() ? "" : "; ") + ("GPU " + hidden.gpu + " " + hidden.series) + ": " + hidden.reason;
     }
   }
-  if (!list.empty() && options_.note) options_.note("not given by the driver: " + list);
+  if (!list.empty() && options_.note) options_.note(NoteLevel::kInfo, "not given by the driver: " + list);
   if (!any_up) return Error(Code::kUnavailable, "no GPU answers");
   return {};
 }
@@ -328,7 +328,7 @@ void NvmlGpus::Hide(Gpu& gpu, std::size_t reading, Return result) {
 
 void NvmlGpus::Lose(Gpu& gpu, Return result) {
   gpu.up = false;
-  if (options_.note) options_.note("GPU " + gpu.index + " (" + gpu.name + ") is lost: " + library_->ErrorText(result));
+  if (options_.note) options_.note(NoteLevel::kWarning, "GPU " + gpu.index + " (" + gpu.name + ") is lost: " + library_->ErrorText(result));
 }
 
 void NvmlGpus::NoteOnce(const std::string& note) {
@@ -336,7 +336,7 @@ void NvmlGpus::NoteOnce(const std::string& note) {
     const std::lock_guard lock(mutex_);
     if (!noted_.insert(note).second) return;
   }
-  if (options_.note) options_.note(note);
+  if (options_.note) options_.note(NoteLevel::kInfo, note);
 }
 
 std::vector<HiddenSeries> NvmlGpus::hidden() const {

@@ -45,7 +45,7 @@ class RunnerTest : public testing::Test {
 
   ManualClock clock_;
   std::vector<std::string> notes_;
-  CollectorRunner runner_{clock_, [this](const std::string& note) { notes_.push_back(note); }};
+  CollectorRunner runner_{clock_, [this](NoteLevel, const std::string& note) { notes_.push_back(note); }};
 };
 
 TEST_F(RunnerTest, EachRunsAtOnceAndThenOnceInItsPeriod) {

@@ -79,7 +79,7 @@ class NvmlTest : public testing::Test {
     options.library = kind == "none" ? tree_.root() + "/none.so" : std::string(INFERD_FAKE_NVML_DIR) + "/" + kind + "/libnvidia-ml.so.1";
     options.first_retry = seconds(10);
     options.last_retry = seconds(40);
-    options.note = [this](const std::string& note) {
+    options.note = [this](NoteLevel, const std::string& note) {
       const std::lock_guard lock(mutex_);
       notes_.push_back(note);
       changed_.notify_all();
@@ -359,7 +359,7 @@ TEST_F(NvmlTest, ASlowCallDelaysNoScrape) {
   Script(std::string(kWorking) + "slow nvmlDeviceGetPcieThroughput 20\n");
   const SystemClock clock;
   const auto gpus = Open();
-  CollectorRunner runner(clock, [this](const std::string& note) {
+  CollectorRunner runner(clock, [this](NoteLevel, const std::string& note) {
     const std::lock_guard lock(mutex_);
     notes_.push_back(note);
     changed_.notify_all();
