@@ -33,6 +33,8 @@ struct Api {
 struct Observability {
   std::string listen;
   Duration interval{};
+  std::vector<std::string> disks;
+  std::vector<std::string> certificates;
 };
 
 struct Model {

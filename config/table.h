@@ -15,7 +15,19 @@
 
 namespace inferd::config {
 
-enum class Kind : std::uint8_t { kBool, kInteger, kSize, kDuration, kString, kPath, kAddress, kChoice, kAddressList, kChoiceList };
+enum class Kind : std::uint8_t {
+  kBool,
+  kInteger,
+  kSize,
+  kDuration,
+  kString,
+  kPath,
+  kAddress,
+  kChoice,
+  kAddressList,
+  kChoiceList,
+  kPathList
+};
 
 // Where a key's value lives in a Config. `indices` holds one index for each [] in the key's name.
 using Indices = std::span<const std::size_t>;

@@ -19,6 +19,20 @@ constexpr std::array<string_view, 3> kPhaseValues{"prefill", "decode", "mixed"};
 constexpr std::array<string_view, 6> kStateValues{"ok", "busy", "degraded", "stalled", "draining", "loading"};
 constexpr std::array<string_view, 2> kPlaneValues{"api", "observability"};
 constexpr std::array<string_view, 2> kRingValues{"requests", "steps"};
+constexpr std::array<string_view, 10> kCollectorValues{"gpu_nvml", "gpu_nvml_slow", "gpu_amd",      "cgroup", "pressure",
+                                                       "disk",     "clock",         "certificates", "rapl",   "energy"};
+constexpr std::array<string_view, 3> kGpuMemoryValues{"used", "free", "reserved"};
+constexpr std::array<string_view, 2> kSensorValues{"core", "memory"};
+constexpr std::array<string_view, 2> kClockDomainValues{"sm", "memory"};
+constexpr std::array<string_view, 6> kThrottleTimeValues{"power", "thermal", "sync_boost", "board_limit", "low_utilization", "reliability"};
+constexpr std::array<string_view, 9> kThrottledValues{"gpu_idle",   "applications_clocks", "sw_power_cap",   "hw_slowdown",   "sync_boost",
+                                                      "sw_thermal", "hw_thermal",          "hw_power_brake", "display_clocks"};
+constexpr std::array<string_view, 2> kSeverityValues{"corrected", "uncorrected"};
+constexpr std::array<string_view, 4> kRemappedValues{"correctable", "uncorrectable", "pending", "failure"};
+constexpr std::array<string_view, 15> kXidValues{"13", "31", "43", "45", "48",  "62",  "63",   "64",
+                                                 "74", "79", "94", "95", "119", "120", "other"};
+constexpr std::array<string_view, 2> kDirectionValues{"transmit", "receive"};
+constexpr std::array<string_view, 2> kProcessValues{"self", "other"};
 
 // Labels. Model names come from the configuration, plus "other" for requests that name no known model.
 constexpr Label kModel{"model", {}};
@@ -41,6 +55,24 @@ constexpr std::array kBuildLabels{Label{"version", {}}, Label{"revision", {}}, L
 constexpr std::array kRingLabels{Label{"ring", kRingValues}};
 constexpr std::array kPlaneLabels{Label{"plane", kPlaneValues}};
 constexpr std::array kHttpLabels{Label{"plane", kPlaneValues}, Label{"route", {}}, Label{"code", {}}};
+constexpr std::array kCollectorLabels{Label{"collector", kCollectorValues}};
+// A GPU is named three times: index for people, UUID for joining with other exporters, product name for comparing kinds.
+constexpr Label kGpuIndex{"gpu", {}};
+constexpr Label kGpuUuid{"uuid", {}};
+constexpr Label kGpuName{"name", {}};
+constexpr std::array kGpuLabels{kGpuIndex, kGpuUuid, kGpuName};
+constexpr std::array kGpuMemoryLabels{kGpuIndex, kGpuUuid, kGpuName, Label{"state", kGpuMemoryValues}};
+constexpr std::array kGpuSensorLabels{kGpuIndex, kGpuUuid, kGpuName, Label{"sensor", kSensorValues}};
+constexpr std::array kGpuDomainLabels{kGpuIndex, kGpuUuid, kGpuName, Label{"domain", kClockDomainValues}};
+constexpr std::array kGpuThrottleTimeLabels{kGpuIndex, kGpuUuid, kGpuName, Label{"reason", kThrottleTimeValues}};
+constexpr std::array kGpuThrottledLabels{kGpuIndex, kGpuUuid, kGpuName, Label{"reason", kThrottledValues}};
+constexpr std::array kGpuSeverityLabels{kGpuIndex, kGpuUuid, kGpuName, Label{"severity", kSeverityValues}};
+constexpr std::array kGpuRemappedLabels{kGpuIndex, kGpuUuid, kGpuName, Label{"state", kRemappedValues}};
+constexpr std::array kGpuXidLabels{kGpuIndex, kGpuUuid, kGpuName, Label{"xid", kXidValues}};
+constexpr std::array kGpuDirectionLabels{kGpuIndex, kGpuUuid, kGpuName, Label{"direction", kDirectionValues}};
+constexpr std::array kGpuProcessLabels{kGpuIndex, kGpuUuid, kGpuName, Label{"process", kProcessValues}};
+constexpr std::array kPathLabels{Label{"path", {}}};
+constexpr std::array kZoneLabels{Label{"zone", {}}};
 constexpr std::span<const Label> kNoLabels;
 
 // Buckets.
@@ -63,6 +95,10 @@ constexpr auto kCount = Unit::kCount;
 constexpr auto kSeconds = Unit::kSeconds;
 constexpr auto kBytes = Unit::kBytes;
 constexpr auto kRatio = Unit::kRatio;
+constexpr auto kCelsius = Unit::kCelsius;
+constexpr auto kWatts = Unit::kWatts;
+constexpr auto kJoules = Unit::kJoules;
+constexpr auto kHertz = Unit::kHertz;
 
 // clang-format off
 constexpr std::array<MetricInfo, kMetricCount> kCatalogue{{
@@ -170,6 +206,82 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalogue{{
    "Unix time of the last successful load of the configuration. It shows whether a SIGHUP took effect."},
   {Metric::kDrainCut, Section::kDaemon, kCounter, kCount, "inferd_drain_cut_total", kNoLabels, kNoBuckets,
    "Requests cut off because the drain deadline passed at shutdown. It is zero after a clean stop."},
+  {Metric::kCollectorDuration, Section::kDaemon, kGauge, kSeconds, "inferd_collector_duration_seconds", kCollectorLabels, kNoBuckets,
+   "Time the last run of a collector took, by collector. Collectors run on a thread of their own, so a slow one delays no scrape."},
+  {Metric::kCollectorUp, Section::kDaemon, kGauge, kCount, "inferd_collector_up", kCollectorLabels, kNoBuckets,
+   "1 when the last run of a collector could read its source, 0 when it could not, by collector. Without a GPU gpu_nvml stays 0."},
+
+  {Metric::kGpuUp, Section::kGpu, kGauge, kCount, "inferd_gpu_up", kGpuLabels, kNoBuckets,
+   "1 while the GPU answers its driver, 0 when it is lost. A lost GPU shows nothing else; alert when it is 0."},
+  {Metric::kGpuUtilization, Section::kGpu, kGauge, kRatio, "inferd_gpu_utilization_ratio", kGpuLabels, kNoBuckets,
+   "Share of the last sampling window in which any kernel ran on the GPU. 1 does not mean that all its cores were busy."},
+  {Metric::kGpuMemoryBandwidthUtilization, Section::kGpu, kGauge, kRatio, "inferd_gpu_memory_bandwidth_utilization_ratio", kGpuLabels, kNoBuckets,
+   "Share of the last sampling window in which the GPU's memory was read or written. It tells memory-bound work from idle time."},
+  {Metric::kGpuMemory, Section::kGpu, kGauge, kBytes, "inferd_gpu_memory_bytes", kGpuMemoryLabels, kNoBuckets,
+   "GPU memory by state: used by programs, free, or reserved by the driver. Plan with it which models fit on the GPU."},
+  {Metric::kGpuMemoryTotal, Section::kGpu, kGauge, kBytes, "inferd_gpu_memory_total_bytes", kGpuLabels, kNoBuckets,
+   "Memory the GPU has in all. Used divided by it is how full the GPU is."},
+  {Metric::kGpuTemperature, Section::kGpu, kGauge, kCelsius, "inferd_gpu_temperature_celsius", kGpuSensorLabels, kNoBuckets,
+   "Temperature of the GPU, by sensor: core or memory. Near its limit the GPU lowers its clocks."},
+  {Metric::kGpuPower, Section::kGpu, kGauge, kWatts, "inferd_gpu_power_watts", kGpuLabels, kNoBuckets,
+   "Electric power the GPU draws now. Compare it with inferd_gpu_power_limit_watts."},
+  {Metric::kGpuPowerLimit, Section::kGpu, kGauge, kWatts, "inferd_gpu_power_limit_watts", kGpuLabels, kNoBuckets,
+   "Most power the GPU may draw under the limits set on it. At the limit it slows down with reason sw_power_cap."},
+  {Metric::kGpuEnergy, Section::kGpu, kCounter, kJoules, "inferd_gpu_energy_joules_total", kGpuLabels, kNoBuckets,
+   "Energy the GPU has used since its driver was loaded. Its rate is the mean power in watts."},
+  {Metric::kGpuClock, Section::kGpu, kGauge, kHertz, "inferd_gpu_clock_hertz", kGpuDomainLabels, kNoBuckets,
+   "Clock frequency of the GPU now, by domain: its cores (sm) or its memory. A low core clock under load points to throttling."},
+  {Metric::kGpuThrottleTime, Section::kGpu, kCounter, kSeconds, "inferd_gpu_throttle_seconds_total", kGpuThrottleTimeLabels, kNoBuckets,
+   "Time the GPU was held below its clocks, by reason, as the driver counts it. power and thermal are performance lost; low_utilization is idle time."},
+  {Metric::kGpuThrottled, Section::kGpu, kGauge, kCount, "inferd_gpu_throttled", kGpuThrottledLabels, kNoBuckets,
+   "1 for each reason that holds the GPU's clocks down right now, 0 for the others. The reason gpu_idle is normal."},
+  {Metric::kGpuEccErrors, Section::kGpu, kCounter, kCount, "inferd_gpu_ecc_errors_total", kGpuSeverityLabels, kNoBuckets,
+   "Memory errors found by ECC since the driver was loaded, by severity. Uncorrected ones lose data: alert on any."},
+  {Metric::kGpuRemappedRows, Section::kGpu, kGauge, kCount, "inferd_gpu_remapped_rows", kGpuRemappedLabels, kNoBuckets,
+   "Rows of GPU memory replaced by spares, by what caused it; pending and failure are 1 or 0. Pending asks for a GPU reset, failure for a new GPU."},
+  {Metric::kGpuXidErrors, Section::kGpu, kCounter, kCount, "inferd_gpu_xid_errors_total", kGpuXidLabels, kNoBuckets,
+   "XID errors the GPU's driver reported while the daemon ran, by XID number. 79 means that the GPU fell off the bus, 48 an uncorrected memory error."},
+  {Metric::kGpuPcieRate, Section::kGpu, kGauge, kBytes, "inferd_gpu_pcie_bytes_per_second", kGpuDirectionLabels, kNoBuckets,
+   "PCIe traffic of the GPU in bytes per second over a 20 ms window, by direction. High traffic while generating means that data leaves the GPU."},
+  {Metric::kGpuPcieReplays, Section::kGpu, kCounter, kCount, "inferd_gpu_pcie_replays_total", kGpuLabels, kNoBuckets,
+   "PCIe packets the GPU had to send again. A steady rate points to a bad slot, riser or cable."},
+  {Metric::kGpuNvlink, Section::kGpu, kCounter, kBytes, "inferd_gpu_nvlink_bytes_total", kGpuDirectionLabels, kNoBuckets,
+   "Data the GPU has moved over all its NVLinks, by direction. Its rate is the traffic between GPUs."},
+  {Metric::kGpuProcessMemory, Section::kGpu, kGauge, kBytes, "inferd_gpu_process_memory_bytes", kGpuProcessLabels, kNoBuckets,
+   "GPU memory held by processes: the daemon itself (self) or all others together (other). It finds a neighbour that eats the memory."},
+  {Metric::kGpuSmActive, Section::kGpu, kGauge, kRatio, "inferd_gpu_sm_active_ratio", kGpuLabels, kNoBuckets,
+   "Share of the GPU's multiprocessors that had work, averaged over the interval. It is truer than inferd_gpu_utilization_ratio."},
+  {Metric::kGpuSmOccupancy, Section::kGpu, kGauge, kRatio, "inferd_gpu_sm_occupancy_ratio", kGpuLabels, kNoBuckets,
+   "Warps resident on the multiprocessors as a share of what they can hold. Low occupancy with high activity means small or heavy kernels."},
+  {Metric::kGpuTensorActive, Section::kGpu, kGauge, kRatio, "inferd_gpu_tensor_active_ratio", kGpuLabels, kNoBuckets,
+   "Share of time in which the tensor cores worked. It is high in prefill and low in decode."},
+  {Metric::kGpuDramActive, Section::kGpu, kGauge, kRatio, "inferd_gpu_dram_active_ratio", kGpuLabels, kNoBuckets,
+   "Share of the GPU's peak memory bandwidth that was used. Decode is limited by it."},
+
+  {Metric::kHostCpuPressure, Section::kHost, kGauge, kRatio, "inferd_host_cpu_pressure_ratio", kNoLabels, kNoBuckets,
+   "Share of the last 10 seconds in which some task waited for a CPU (PSI). High pressure means that the machine has too few cores for its load."},
+  {Metric::kHostMemoryPressure, Section::kHost, kGauge, kRatio, "inferd_host_memory_pressure_ratio", kNoLabels, kNoBuckets,
+   "Share of the last 10 seconds in which some task waited for memory (PSI). Above 0 the machine swaps or reclaims, and weights may be read from disk again."},
+  {Metric::kHostIoPressure, Section::kHost, kGauge, kRatio, "inferd_host_io_pressure_ratio", kNoLabels, kNoBuckets,
+   "Share of the last 10 seconds in which some task waited for a disk (PSI). It is high while a model is loaded from a slow disk."},
+  {Metric::kCgroupMemory, Section::kHost, kGauge, kBytes, "inferd_cgroup_memory_bytes", kNoLabels, kNoBuckets,
+   "Memory charged to the daemon's cgroup, page cache included. At inferd_cgroup_memory_limit_bytes the kernel kills the daemon."},
+  {Metric::kCgroupMemoryLimit, Section::kHost, kGauge, kBytes, "inferd_cgroup_memory_limit_bytes", kNoLabels, kNoBuckets,
+   "Memory limit of the daemon's cgroup. It is missing when there is no limit."},
+  {Metric::kCgroupCpuThrottledTime, Section::kHost, kCounter, kSeconds, "inferd_cgroup_cpu_throttled_seconds_total", kNoLabels, kNoBuckets,
+   "Time the daemon's cgroup was stopped because its CPU quota was used up. Any rate here makes tokens late: raise CPUQuota."},
+  {Metric::kDiskFree, Section::kHost, kGauge, kBytes, "inferd_disk_free_bytes", kPathLabels, kNoBuckets,
+   "Bytes free for the daemon on the file system that holds the path. Watch it where logs and models are kept."},
+  {Metric::kClockOffset, Section::kHost, kGauge, kSeconds, "inferd_clock_offset_seconds", kNoLabels, kNoBuckets,
+   "What the kernel still has to correct of the system clock. A large offset makes timestamps of logs, traces and alerts wrong."},
+  {Metric::kClockSynchronized, Section::kHost, kGauge, kCount, "inferd_clock_synchronized", kNoLabels, kNoBuckets,
+   "1 when the system clock is synchronized by NTP or the like, 0 when it runs free. Alert when it is 0 for long."},
+  {Metric::kCertificateExpiry, Section::kHost, kGauge, kSeconds, "inferd_certificate_expiry_timestamp_seconds", kPathLabels, kNoBuckets,
+   "Unix time at which the first certificate in the file expires. Subtract time() to see how long is left before clients are refused."},
+  {Metric::kHostEnergy, Section::kHost, kCounter, kJoules, "inferd_host_energy_joules_total", kZoneLabels, kNoBuckets,
+   "Energy used by each processor package or memory zone, as RAPL counts it, since the daemon started. Often only root may read it."},
+  {Metric::kEnergy, Section::kHost, kCounter, kJoules, "inferd_energy_joules_total", kModelOnly, kNoBuckets,
+   "Energy spent while each model worked: the machine's measured energy, shared among the models by engine busy time. Divided by generated tokens it is joules per token."},
 
   {Metric::kProcessCpuTime, Section::kProcess, kCounter, kSeconds, "process_cpu_seconds_total", kNoLabels, kNoBuckets,
    "CPU time the process has used, user and system together. Its rate is the number of cores in use."},
@@ -213,6 +325,10 @@ string_view UnitName(Unit unit) {
     case Unit::kSeconds: return "seconds";
     case Unit::kBytes: return "bytes";
     case Unit::kRatio: return "ratio";
+    case Unit::kCelsius: return "celsius";
+    case Unit::kWatts: return "watts";
+    case Unit::kJoules: return "joules";
+    case Unit::kHertz: return "hertz";
   }
   return "";
 }

@@ -70,6 +70,45 @@ enum class Metric : std::uint8_t {
   kConfigLastReloadSuccessful,
   kConfigLastReloadTimestamp,
   kDrainCut,
+  kCollectorDuration,
+  kCollectorUp,
+  // GPU.
+  kGpuUp,
+  kGpuUtilization,
+  kGpuMemoryBandwidthUtilization,
+  kGpuMemory,
+  kGpuMemoryTotal,
+  kGpuTemperature,
+  kGpuPower,
+  kGpuPowerLimit,
+  kGpuEnergy,
+  kGpuClock,
+  kGpuThrottleTime,
+  kGpuThrottled,
+  kGpuEccErrors,
+  kGpuRemappedRows,
+  kGpuXidErrors,
+  kGpuPcieRate,
+  kGpuPcieReplays,
+  kGpuNvlink,
+  kGpuProcessMemory,
+  kGpuSmActive,
+  kGpuSmOccupancy,
+  kGpuTensorActive,
+  kGpuDramActive,
+  // Host.
+  kHostCpuPressure,
+  kHostMemoryPressure,
+  kHostIoPressure,
+  kCgroupMemory,
+  kCgroupMemoryLimit,
+  kCgroupCpuThrottledTime,
+  kDiskFree,
+  kClockOffset,
+  kClockSynchronized,
+  kCertificateExpiry,
+  kHostEnergy,
+  kEnergy,
   // Process.
   kProcessCpuTime,
   kProcessOpenFds,
@@ -83,12 +122,13 @@ inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kPr
 
 enum class MetricType : std::uint8_t { kCounter, kGauge, kHistogram };
 
-// What one unit of the value is. Seconds, bytes and ratios appear in the name; counts of things do not need to.
-enum class Unit : std::uint8_t { kCount, kSeconds, kBytes, kRatio };
+// What one unit of the value is. Every unit but the count of things appears in the name.
+enum class Unit : std::uint8_t { kCount, kSeconds, kBytes, kRatio, kCelsius, kWatts, kJoules, kHertz };
+inline constexpr std::size_t kUnitCount = 8;
 
 // A heading in docs/METRICS.md.
-enum class Section : std::uint8_t { kRequests, kQueue, kEngine, kModel, kDaemon, kProcess };
-inline constexpr std::size_t kSectionCount = 6;
+enum class Section : std::uint8_t { kRequests, kQueue, kEngine, kModel, kDaemon, kGpu, kHost, kProcess };
+inline constexpr std::size_t kSectionCount = 8;
 
 // One label and the values it can take; an empty set means that the values come from the configuration or the build, and are few.
 struct Label {
@@ -108,7 +148,7 @@ struct MetricInfo {
 };
 
 std::string_view MetricTypeName(MetricType type);  // "counter", "gauge", "histogram"
-std::string_view UnitName(Unit unit);              // "seconds", "bytes", "ratio"; empty for a count
+std::string_view UnitName(Unit unit);              // "seconds", "bytes" and so on; empty for a count
 
 const MetricInfo& Describe(Metric metric);
 inline std::string_view NameOf(Metric metric) { return Describe(metric).name; }

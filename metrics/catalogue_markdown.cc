@@ -1,7 +1,10 @@
 // docs/METRICS.md, made from the catalogue. Separate from the table so that the table is all there is to read in catalogue.cc.
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "metrics/catalogue.h"
 
@@ -19,6 +22,11 @@ constexpr std::array<SectionText, kSectionCount> kSections{{
     {"Engine", "What the loop thread of a model does."},
     {"Model", "What is loaded, and how hard it works the machine."},
     {"Daemon", "The daemon about itself."},
+    {"GPU",
+     "Read from NVIDIA's driver library (NVML) when there is one, and from sysfs for AMD. Every series carries the GPU's index, UUID and "
+     "name; "
+     "what a chip or driver does not support is missing, and the log says why, once."},
+    {"Host", "The machine and the container around the daemon. What cannot be read is missing."},
     {"Process", "What Prometheus's client libraries export for every process, under the names that dashboards expect."},
 }};
 
@@ -43,15 +51,23 @@ void AppendRow(std::string& out, const MetricInfo& metric) {
   out.append(metric.labels.empty() ? "| " : " | ").append(metric.help).append(" |\n");
 }
 
-// One line for each label with a closed set of values, in the order in which labels first appear.
+bool SameSet(std::span<const std::string_view> a, std::span<const std::string_view> b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end());
+}
+
+// One line for each closed set of label values, in the order in which sets first appear. A label that means something else in a later
+// metric is listed again with that metric.
 void AppendLabelValues(std::string& out) {
-  std::string seen = " ";
+  std::vector<Label> seen;
   for (const MetricInfo& metric : Catalogue()) {
     for (const Label& label : metric.labels) {
-      const std::string key = std::string(label.name) + " ";
-      if (label.values.empty() || seen.find(" " + key) != std::string::npos) continue;
-      seen += key;
-      out.append("- `").append(label.name).append("`: ");
+      const auto same_name = [&label](const Label& other) { return other.name == label.name; };
+      const auto same = [&](const Label& other) { return same_name(other) && SameSet(other.values, label.values); };
+      if (label.values.empty() || std::any_of(seen.begin(), seen.end(), same)) continue;
+      out.append("- `").append(label.name).append("`");
+      if (std::any_of(seen.begin(), seen.end(), same_name)) out.append(" of `").append(metric.name).append("`");
+      seen.push_back(label);
+      out.append(": ");
       bool first = true;
       for (const std::string_view value : label.values) {
         if (!first) out += ", ";
@@ -82,7 +98,8 @@ std::string CatalogueMarkdown() {
       "# Metrics\n\n"
       "Every metric that inferd exports at `/metrics`. This page is made from the catalogue in metrics/catalogue.cc by\n"
       "`build/dev/metrics/metrics_doc > docs/METRICS.md`; a test checks that the two agree.\n\n"
-      "Units are base units: seconds, bytes, ratios from 0 to 1. Counters end in `_total`. Every counter and every known label "
+      "Units are base units: seconds, bytes, celsius, watts, joules, hertz, ratios from 0 to 1. Counters end in `_total`. Every counter "
+      "and every known label "
       "value is\n"
       "exported from the start at 0, so that the first error shows as a rise and not as a new series.\n";
   for (std::size_t i = 0; i < kSectionCount; ++i) {

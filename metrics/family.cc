@@ -50,6 +50,12 @@ void FamilyBuilder::Add(std::initializer_list<std::string_view> labels, const pr
   Append(labels).histogram = histogram.Collect().histogram;
 }
 
+prometheus::MetricFamily OneSeries(Metric metric, double value) {
+  FamilyBuilder builder(metric);
+  builder.Add({}, value);
+  return builder.Take();
+}
+
 prometheus::Histogram::BucketBoundaries BucketsOf(Metric metric) {
   const auto buckets = Describe(metric).buckets;
   return {buckets.begin(), buckets.end()};

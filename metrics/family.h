@@ -32,6 +32,9 @@ class FamilyBuilder {
   prometheus::MetricFamily family_;
 };
 
+// A counter or gauge without labels.
+prometheus::MetricFamily OneSeries(Metric metric, double value);
+
 // A histogram with the catalogue's buckets.
 prometheus::Histogram::BucketBoundaries BucketsOf(Metric metric);
 

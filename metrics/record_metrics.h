@@ -25,6 +25,9 @@ class RecordMetrics final : public RecordView, public prometheus::Collectable {
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
+  // Seconds each model's engine has spent in steps. Any thread.
+  std::vector<double> BusySeconds() const;
+
  private:
   struct RequestSeries;  // one per model and endpoint
   struct StepSeries;     // one per model

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "daemon/observability/collectors.h"
 #include "daemon/observability/daemon_metrics.h"
 #include "daemon/observability/handlers.h"
 #include "daemon/observability/server.h"
@@ -40,6 +41,7 @@ class Plane final : public ObservabilityPlane {
         recorder_(views.requests, views.steps),
         record_metrics_(views.ledger.models()),
         engine_metrics_(views.ledger, views.clock, [&views](std::uint16_t m) { return LookAt(views, m); }),
+        collectors_(views, record_metrics_),
         scraper_(registry_, views.clock),
         handlers_(views.clock, views.lifecycle, scraper_, static_cast<std::uint16_t>(views.models.size()),
                   [&views](std::uint16_t m) { return LookAt(views, m); }) {
@@ -47,6 +49,7 @@ class Plane final : public ObservabilityPlane {
     registry_.Add(record_metrics_);
     registry_.Add(engine_metrics_);
     registry_.Add(process_);
+    registry_.Add(collectors_.runner());
   }
   ~Plane() override { Stop(); }
 
@@ -58,11 +61,13 @@ class Plane final : public ObservabilityPlane {
     registry_.Add(*daemon_metrics_);
     INFERD_RETURN_IF_ERROR(server_->Start());
     recorder_.Start();
+    collectors_.Start();
     return server_->port();
   }
 
   void Stop() override {
     if (server_) server_->Stop();
+    collectors_.Stop();
     recorder_.Stop();
   }
 
@@ -72,6 +77,7 @@ class Plane final : public ObservabilityPlane {
   metrics::RecordMetrics record_metrics_;
   metrics::EngineMetrics engine_metrics_;
   metrics::ProcessCollector process_;
+  Collectors collectors_;
   metrics::Registry registry_;
   metrics::Scraper scraper_;
   ObservabilityHandlers handlers_;

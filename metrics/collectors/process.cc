@@ -3,43 +3,13 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <limits>
 #include <sstream>
 #include <system_error>
 
+#include "metrics/collectors/text_file.h"
 #include "metrics/family.h"
 
 namespace inferd::metrics {
-namespace {
-
-std::string ReadWhole(const std::string& path) {
-  std::ifstream in(path);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
-prometheus::MetricFamily One(Metric metric, double value) {
-  FamilyBuilder builder(metric);
-  builder.Add({}, value);
-  return builder.Take();
-}
-
-// The number that follows `key` at the beginning of a line, or a negative one.
-double NumberAfter(const std::string& text, const std::string& key) {
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with(key)) continue;
-    std::istringstream rest(line.substr(key.size()));
-    double value = -1;
-    rest >> value;
-    return value;
-  }
-  return -1;
-}
-
-}  // namespace
-
 ProcessCollector::ProcessCollector(std::string root)
     : root_(std::move(root)),
       ticks_per_second_(static_cast<double>(::sysconf(_SC_CLK_TCK))),
@@ -48,7 +18,7 @@ ProcessCollector::ProcessCollector(std::string root)
 std::vector<prometheus::MetricFamily> ProcessCollector::Collect() const {
   std::vector<prometheus::MetricFamily> families;
   // The command, in parentheses, may hold anything; the numbers follow the last one.
-  const std::string stat = ReadWhole(root_ + "/proc/self/stat");
+  const std::string stat = ReadText(root_ + "/proc/self/stat").value_or("");
   if (const auto end = stat.rfind(')'); end != std::string::npos) {
     std::istringstream fields(stat.substr(end + 1));
     std::string skip;
@@ -58,12 +28,12 @@ std::vector<prometheus::MetricFamily> ProcessCollector::Collect() const {
     for (int i = 0; i < 4; ++i) fields >> skip;  // cutime to nice
     fields >> threads >> skip >> start >> virtual_bytes >> resident_pages;
     if (fields) {
-      families.push_back(One(Metric::kProcessCpuTime, (user + system) / ticks_per_second_));
-      families.push_back(One(Metric::kProcessThreads, threads));
-      families.push_back(One(Metric::kProcessVirtualMemory, virtual_bytes));
-      families.push_back(One(Metric::kProcessResidentMemory, resident_pages * page_bytes_));
-      const double boot = NumberAfter(ReadWhole(root_ + "/proc/stat"), "btime");
-      if (boot >= 0) families.push_back(One(Metric::kProcessStartTime, boot + start / ticks_per_second_));
+      families.push_back(OneSeries(Metric::kProcessCpuTime, (user + system) / ticks_per_second_));
+      families.push_back(OneSeries(Metric::kProcessThreads, threads));
+      families.push_back(OneSeries(Metric::kProcessVirtualMemory, virtual_bytes));
+      families.push_back(OneSeries(Metric::kProcessResidentMemory, resident_pages * page_bytes_));
+      const auto boot = NumberAfter(ReadText(root_ + "/proc/stat").value_or(""), "btime");
+      if (boot) families.push_back(OneSeries(Metric::kProcessStartTime, *boot + start / ticks_per_second_));
     }
   }
   std::error_code error;
@@ -71,9 +41,9 @@ std::vector<prometheus::MetricFamily> ProcessCollector::Collect() const {
   for (auto it = std::filesystem::directory_iterator(root_ + "/proc/self/fd", error); !error && it != std::filesystem::directory_iterator();
        it.increment(error))
     ++open;
-  if (!error) families.push_back(One(Metric::kProcessOpenFds, open));
-  const double limit = NumberAfter(ReadWhole(root_ + "/proc/self/limits"), "Max open files");
-  if (limit >= 0) families.push_back(One(Metric::kProcessMaxFds, limit));
+  if (!error) families.push_back(OneSeries(Metric::kProcessOpenFds, open));
+  const auto limit = NumberAfter(ReadText(root_ + "/proc/self/limits").value_or(""), "Max open files");
+  if (limit) families.push_back(OneSeries(Metric::kProcessMaxFds, *limit));
   return families;
 }
 

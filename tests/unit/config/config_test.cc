@@ -95,7 +95,7 @@ TEST_F(ConfigTest, ReadsEveryKindOfValue) {
       "api:\n  listen: ['127.0.0.1:0', \"[::1]:0\"]\n  max_body: 16MiB\n  idle_timeout: 1.5m\n"
       "models:\n- name: a\n  path: a.gguf\n  context: 2048\n  kv_cache: 1GiB\n  threads: auto\n  prefix_cache: false\n  chat: off\n"
       "- {name: b, path: b.gguf}\n"
-      "auth: {keys_file: /etc/inferd/keys}\nlogs:\n");
+      "observability: {disks: [/var, /srv], certificates: []}\nauth: {keys_file: /etc/inferd/keys}\nlogs:\n");
   ASSERT_TRUE(loaded) << loaded.error()[0].ToString();
   const Config& c = loaded->config;
   EXPECT_THAT(c.api.listen, ElementsAre("127.0.0.1:0", "[::1]:0"));
@@ -106,6 +106,8 @@ TEST_F(ConfigTest, ReadsEveryKindOfValue) {
   EXPECT_FALSE(c.models[0].prefix_cache);
   EXPECT_EQ(c.models[0].chat, "off");
   EXPECT_EQ(c.models[1].name, "b");
+  EXPECT_THAT(c.observability.disks, ElementsAre("/var", "/srv"));
+  EXPECT_THAT(c.observability.certificates, ElementsAre());
   EXPECT_EQ(c.auth.keys_file, "/etc/inferd/keys");
 }
 

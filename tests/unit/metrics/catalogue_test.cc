@@ -56,7 +56,8 @@ TEST(Catalogue, TheUnitIsInTheName) {
   for (const MetricInfo& metric : Catalogue()) {
     std::string_view name = metric.name;
     if (name.ends_with("_total")) name.remove_suffix(std::string_view("_total").size());
-    for (const Unit unit : {Unit::kSeconds, Unit::kBytes, Unit::kRatio}) {
+    for (std::size_t u = 1; u < kUnitCount; ++u) {
+      const auto unit = static_cast<Unit>(u);
       const std::string suffix = "_" + std::string(UnitName(unit));
       // "bytes_read_total" says what happened to the bytes after the unit.
       const bool named = name.ends_with(suffix) || name.find(suffix + "_") != std::string_view::npos;

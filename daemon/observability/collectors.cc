@@ -1,0 +1,68 @@
+#include "daemon/observability/collectors.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <utility>
+
+#include "daemon/log.h"
+#include "metrics/collectors/certificates.h"
+#include "metrics/collectors/cgroup.h"
+#include "metrics/collectors/clock_sync.h"
+#include "metrics/collectors/disk.h"
+#include "metrics/collectors/energy.h"
+#include "metrics/collectors/gpu_amd.h"
+#include "metrics/collectors/pressure.h"
+#include "metrics/collectors/rapl.h"
+
+namespace inferd::daemon {
+namespace {
+
+constexpr Duration kSlow = std::chrono::seconds(15);
+
+void Say(metrics::NoteLevel level, const std::string& note) {
+  Log(level == metrics::NoteLevel::kWarning ? Level::kWarn : Level::kInfo, note);
+}
+
+std::vector<std::string> ModelFolders(const config::Config& config) {
+  std::vector<std::string> folders;
+  for (const config::Model& model : config.models) {
+    std::string folder = std::filesystem::path(model.path).parent_path();
+    if (folder.empty()) folder = ".";
+    if (std::find(folders.begin(), folders.end(), folder) == folders.end()) folders.push_back(std::move(folder));
+  }
+  return folders;
+}
+
+}  // namespace
+
+Collectors::Collectors(const Views& views, const metrics::RecordMetrics& records)
+    : gpus_(std::make_shared<metrics::NvmlGpus>(views.clock, metrics::NvmlOptions{.note = Say})), runner_(views.clock, Say) {
+  const config::Observability& config = views.config.observability;
+  const Duration fast = config.interval;
+  const Duration slow = std::max(fast, kSlow);
+  runner_.Add(std::make_unique<metrics::GpuNvmlCollector>(gpus_), fast);
+  runner_.Add(std::make_unique<metrics::GpuAmdCollector>(), fast);
+  runner_.Add(std::make_unique<metrics::CgroupCollector>(), fast);
+  runner_.Add(std::make_unique<metrics::PressureCollector>(), fast);
+  runner_.Add(std::make_unique<metrics::GpuNvmlSlowCollector>(gpus_), slow);
+  auto rapl = std::make_unique<metrics::RaplCollector>();
+  const metrics::RaplCollector& packages = *rapl;  // lives as long as the runner, as the collector that asks it does
+  runner_.Add(std::move(rapl), slow);
+  // After those that it asks. The engine computes on the processor, so the processor's energy is that of the models; the GPUs' stands in
+  // for it where the kernel does not let the daemon read it.
+  std::vector<std::string> models = views.ledger.models();
+  models.pop_back();  // "other" has no engine
+  runner_.Add(std::make_unique<metrics::EnergyCollector>(
+                  std::move(models),
+                  std::vector<metrics::EnergyCollector::Source>{[&packages] { return packages.energy_joules(); },
+                                                                [gpus = gpus_] { return gpus->energy_joules(); }},
+                  [&records] { return records.BusySeconds(); }),
+              slow);
+  runner_.Add(std::make_unique<metrics::ClockCollector>(), slow);
+  runner_.Add(std::make_unique<metrics::DiskCollector>(config.disks.empty() ? ModelFolders(views.config) : config.disks), slow);
+  if (!config.certificates.empty()) runner_.Add(std::make_unique<metrics::CertificateCollector>(config.certificates), slow);
+}
+
+}  // namespace inferd::daemon
