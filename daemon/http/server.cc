@@ -1,5 +1,6 @@
 #include "daemon/http/server.h"
 
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -129,7 +130,10 @@ void HttpServer::Start() {
   for (tcp::acceptor& acceptor : impl.acceptors) net::co_spawn(impl.loops[0]->io, impl.Accept(acceptor), net::detached);
   for (const auto& loop : impl.loops) {
     impl.Sweep(*loop);
-    loop->thread = std::thread([&io = loop->io] { io.run(); });
+    loop->thread = std::thread([&io = loop->io] {
+      ::prctl(PR_SET_NAME, "api");
+      io.run();
+    });
   }
 }
 
