@@ -57,6 +57,18 @@ void WriteTokenizerSeeds(const std::filesystem::path& folder) {
   }
 }
 
+void WriteBodySeeds(const std::filesystem::path& folder) {
+  // The first character chooses the endpoint by its value modulo 4: chat, completions, tokenize, detokenize.
+  constexpr std::string_view kBodies[] = {
+      R"(0{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"x"}]}],"logprobs":true,"top_logprobs":2,"stream":true,"stream_options":{"include_usage":true}})",
+      R"(1{"model":"m","prompt":["a","b"],"n":2,"stop":["x"],"temperature":1e-3,"logit_bias":{"5":1.5},"seed":-1,"max_tokens":7,"best_of":2})",
+      R"(1{"model":"m","prompt":[[1,2],[3]],"temperature":1e999,"top_p":NaN})",
+      R"(2{"content":"x\ud83d\ude42","add_special":false})",
+      R"(3{"tokens":[1,2,3]})",
+  };
+  for (const std::string_view body : kBodies) WriteText(folder / std::to_string(&body - kBodies), body);
+}
+
 void WriteChatSeeds(const std::filesystem::path& folder) {
   constexpr std::string_view kSources[] = {
       "{% for m in messages %}{{'<|im_start|>' + m.role}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n<think>\\n' "
@@ -85,5 +97,6 @@ int main(int argc, char** argv) {
   WriteGgufSeeds(root / "gguf_fuzz");
   WriteTokenizerSeeds(root / "tokenizer_fuzz");
   WriteChatSeeds(root / "chat_fuzz");
+  WriteBodySeeds(root / "request_body_fuzz");
   return 0;
 }

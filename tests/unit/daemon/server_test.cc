@@ -417,6 +417,23 @@ TEST_F(ServerTest, StopEndsEverythingWhateverItWaitsFor) {
   ExpectBooksClosed(1);
 }
 
+TEST_F(ServerTest, SeveralThreadsShareTheConnections) {
+  Open([](HttpOptions& o) { o.threads = 3; });
+  std::vector<std::unique_ptr<HttpClient>> clients;
+  for (int i = 0; i < 30; ++i) {
+    clients.push_back(std::make_unique<HttpClient>(port_));
+    clients.back()->Send(Post(i % 2 == 0 ? kPrompt : kStream));
+  }
+  for (auto& client : clients) {
+    EXPECT_EQ(client->Read().status, 200);
+  }
+  // Half of them stay open, to be closed by the server.
+  clients.resize(15);
+  server_->Stop();
+  EXPECT_EQ(server_->counters().open, 0);
+  ExpectBooksClosed(30);
+}
+
 TEST_F(ServerTest, AnAddressThatIsTakenIsNamed) {
   Open();
   HttpOptions options;
