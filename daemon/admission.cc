@@ -14,14 +14,18 @@ using engine::RefusalReason;
 constexpr Duration kRetryNotReady = std::chrono::seconds(5);
 constexpr Duration kLongestRetry = std::chrono::seconds(60);
 
-bool IsBearer(std::string_view header) {
-  constexpr std::string_view kScheme = "bearer ";
-  return header.size() > kScheme.size() && std::equal(kScheme.begin(), kScheme.end(), header.begin(), [](char expected, char c) {
-           return expected == std::tolower(static_cast<unsigned char>(c));
-         });
-}
-
 }  // namespace
+
+std::optional<std::string_view> BearerKey(std::string_view header) {
+  constexpr std::string_view kScheme = "bearer ";
+  const bool fits = header.size() > kScheme.size() && std::equal(kScheme.begin(), kScheme.end(), header.begin(), [](char expected, char c) {
+                      return expected == std::tolower(static_cast<unsigned char>(c));
+                    });
+  if (!fits) return std::nullopt;
+  header.remove_prefix(kScheme.size());
+  while (header.starts_with(' ')) header.remove_prefix(1);
+  return header;
+}
 
 std::optional<Admission::Refused> Admission::Ask(Candidate& candidate) const {
   for (const ShedPoint& point : points_) {
@@ -52,11 +56,9 @@ ShedPoint AuthPoint(const Keys& keys) {
             if (header.empty()) {
               return FromRefusal(RefusalReason::kUnauthorized, "an API key is needed: send the header Authorization: Bearer KEY", {});
             }
-            if (!IsBearer(header))
-              return FromRefusal(RefusalReason::kUnauthorized, "the Authorization header is not of the form Bearer KEY", {});
-            std::string_view key = header.substr(7);
-            while (key.starts_with(' ')) key.remove_prefix(1);
-            candidate.holder = store->Find(key);
+            const auto key = BearerKey(header);
+            if (!key) return FromRefusal(RefusalReason::kUnauthorized, "the Authorization header is not of the form Bearer KEY", {});
+            candidate.holder = store->Find(*key);
             if (!candidate.holder) return FromRefusal(RefusalReason::kUnauthorized, "the API key is not known", {});
             if (candidate.holder->role == Role::kMetrics) {
               return FromRefusal(RefusalReason::kForbidden, "this API key may only read metrics", {});

@@ -47,6 +47,9 @@ class Admission {
 };
 
 // nullptr: no keys file, everybody may ask.
+// The key of a header "Authorization: Bearer KEY"; nothing when it has another form.
+std::optional<std::string_view> BearerKey(std::string_view header);
+
 using Keys = SharedValue<std::shared_ptr<const KeyStore>>;
 
 ShedPoint DrainingPoint(const Lifecycle& lifecycle);

@@ -250,7 +250,7 @@ void App::Impl::LoadModels() {
     for (std::size_t i = 0; i < start_config.models.size() && !stop_loading; ++i) {
       const config::Model& wanted = start_config.models[i];
       lifecycle.MoveTo(State::kLoading, "loading the model " + wanted.name);
-      auto model = LoadModel(wanted, start_config.queue, static_cast<std::uint16_t>(i), clock, ledger, steps);
+      auto model = LoadModel(wanted, start_config.queue, static_cast<std::uint16_t>(i), clock, ledger, steps, stop_loading);
       if (!model) return fail(std::move(model).error());
       model->engine->Start();
       const ModelFacts& facts = model->served.facts;
@@ -356,7 +356,14 @@ int App::Impl::Serve() {
       return kExitFailure;
     }
     const int number = signals.Take();
-    if (number == SIGHUP) Reload();
+    if (number == SIGHUP) {
+      try {
+        Reload();
+      } catch (const std::exception& e) {
+        reload.last_successful = false;
+        Log(Level::kError, std::string("reload refused, the running configuration stays: ") + e.what());
+      }
+    }
     if (number == SIGTERM || number == SIGINT) {
       Log(Level::kInfo,
           std::string(number == SIGTERM ? "SIGTERM" : "SIGINT") + ": draining, then stopping; the same signal again stops at once");

@@ -22,7 +22,7 @@ Status WithPath(const std::string& path, Status status) {
 }  // namespace
 
 Result<LoadedModel> LoadModel(const config::Model& wanted, const config::Queue& queue, std::uint16_t index, const Clock& clock,
-                              engine::Ledger& ledger, Ring<engine::StepRecord>& steps) {
+                              engine::Ledger& ledger, Ring<engine::StepRecord>& steps, const std::atomic<bool>& stop) {
   const auto failed = [&](Status status) { return tl::unexpected<Status>(WithPath(wanted.path, std::move(status))); };
   const MonotonicTime begin = clock.Now();
   auto model = model::Model::Load(wanted.path, {.threads = wanted.threads.value_or(0), .kernels = {}});
@@ -43,7 +43,7 @@ Result<LoadedModel> LoadModel(const config::Model& wanted, const config::Queue& 
                   .weight_bytes = (*model)->weight_bytes(),
                   .file_bytes = (*model)->file().size(),
                   // Brings the whole file into the page cache, too: the first step would have to do that otherwise.
-                  .sha256 = Sha256Hex((*model)->file().mapping().bytes())};
+                  .sha256 = Sha256Hex((*model)->file().mapping().bytes(), &stop)};
 
   served.why_no_chat = "models[" + std::to_string(index) + "].chat is off";
   if (wanted.chat != "off") {

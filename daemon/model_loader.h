@@ -25,7 +25,7 @@ struct LoadedModel {
 
 // Not started yet. The message of an error begins with the path.
 Result<LoadedModel> LoadModel(const config::Model& wanted, const config::Queue& queue, std::uint16_t index, const Clock& clock,
-                              engine::Ledger& ledger, Ring<engine::StepRecord>& steps);
+                              engine::Ledger& ledger, Ring<engine::StepRecord>& steps, const std::atomic<bool>& stop);
 
 // Passes of different lengths through the started engine, one after the other. Returns early when `stop` becomes true. kInternal when the
 // engine refuses or fails one.

@@ -55,7 +55,7 @@ void CollectorRunner::RunDue(MonotonicTime now) {
     if (entry.due > now) continue;
     {
       const std::lock_guard lock(mutex_);
-      if (thread_.joinable() && stopping_) return;
+      if (stopping_) return;
     }
     RunOne(entry, now);
     const MonotonicTime next = entry.due + entry.period;

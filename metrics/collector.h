@@ -53,7 +53,7 @@ class CollectorRunner final : public prometheus::Collectable {
   void Stop();
 
   // Runs what is due at `now`; each collector is due at once, then once in its period. One that was late is not run twice to catch up.
-  // For tests and programs without the thread: never call it while the thread runs.
+  // For tests and programs without the thread: never call it while the thread runs. After Stop it does nothing.
   void RunDue(MonotonicTime now);
 
   // What the collectors last made, and their own duration and success. Any thread.

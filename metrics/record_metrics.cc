@@ -65,13 +65,14 @@ RecordMetrics::~RecordMetrics() = default;
 
 void RecordMetrics::OnRequest(const RequestRecord& record) {
   RequestSeries& series = *requests_[record.model * kEndpoints + static_cast<std::size_t>(record.endpoint)];
+  // What was never admitted would make latencies look better, the more the busier the server is; rejections have counters of their own.
+  if (!Reached(record.admitted)) return;
   series.duration.histogram.Observe(ToSeconds(record.ended - record.received));
-  if (record.outcome == Outcome::kRejected) return;
   series.prompt_tokens.histogram.Observe(record.prompt_tokens);
   series.generated_tokens.histogram.Observe(record.generated_tokens);
   // A request that ended in the queue waited until its end.
   const MonotonicTime left_queue = Reached(record.scheduled) ? record.scheduled : record.ended;
-  series.queue[static_cast<std::size_t>(record.priority)].histogram.Observe(ToSeconds(left_queue - record.received));
+  series.queue[static_cast<std::size_t>(record.priority)].histogram.Observe(ToSeconds(left_queue - record.admitted));
   if (!Reached(record.first_token)) return;
   series.first_token.histogram.Observe(ToSeconds(record.first_token - record.received));
   series.prefill.histogram.Observe(ToSeconds(record.first_token - record.scheduled));

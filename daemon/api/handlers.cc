@@ -1,10 +1,13 @@
 // The endpoints that answer at once: models, tokens, health.
 #include <algorithm>
+#include <iterator>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "daemon/api/api.h"
 #include "daemon/api/params.h"
+#include "metrics/health.h"
 
 namespace inferd::daemon {
 namespace {
@@ -102,9 +105,27 @@ HttpResponse Call::Health(bool readiness_only) {
   std::string_view verdict = "ok";
   if (now.state < State::kReady) verdict = "loading";
   if (now.state > State::kReady) verdict = "draining";
+  std::vector<std::string> reasons;
+  if (!ready) reasons.push_back(now.reason);
+  bool healthy = ready;
+  if (ready && !readiness_only) {
+    metrics::Verdict worst = metrics::Verdict::kOk;
+    for (std::size_t m = 0; m < parts_.models.size(); ++m) {
+      const ServedModel* model = parts_.models.at(m);
+      if (model == nullptr) continue;
+      metrics::Health health = metrics::JudgeEngine(model->engine->status(), model->engine->options().max_running, parts_.clock.Now());
+      worst = std::max(worst, health.verdict);
+      std::move(health.reasons.begin(), health.reasons.end(), std::back_inserter(reasons));
+    }
+    verdict = VerdictName(worst);
+    healthy = IsHealthy(worst);
+  }
   std::string body = R"({"status":")" + std::string(readiness_only ? (ready ? "ready" : "not ready") : verdict) + R"(","reasons":[)";
-  if (!ready) AppendJsonString(body, now.reason);
-  HttpResponse response = Json(body + "]}", ready ? 200 : 503);
+  for (const std::string& reason : reasons) {
+    if (!body.ends_with('[')) body += ',';
+    AppendJsonString(body, reason);
+  }
+  HttpResponse response = Json(body + "]}", healthy ? 200 : 503);
   if (!ready) response.Set("Retry-After", "5");
   response.Set("Cache-Control", "no-store");
   return Finish(std::move(response));

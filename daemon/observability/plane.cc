@@ -1,8 +1,11 @@
 #include "daemon/observability/plane.h"
 
+#include <memory>
 #include <optional>
 #include <utility>
 
+#include "daemon/admission.h"
+#include "daemon/api/keys.h"
 #include "daemon/observability/collectors.h"
 #include "daemon/observability/daemon_metrics.h"
 #include "daemon/observability/handlers.h"
@@ -31,6 +34,9 @@ std::optional<metrics::ModelNow> LookAt(const Views& views, std::uint16_t index)
                .max_running = model->engine->options().max_running};
   now.status = model->engine->status();
   now.health = metrics::JudgeEngine(now.status, now.facts.max_running, views.clock.Now());
+  const State state = views.lifecycle.state();
+  if (state < State::kReady) now.health.verdict = metrics::Verdict::kLoading;
+  if (state > State::kReady) now.health.verdict = metrics::Verdict::kDraining;
   return now;
 }
 
@@ -55,7 +61,7 @@ class Plane final : public ObservabilityPlane {
 
   Result<std::uint16_t> Start(const std::string& listen) override {
     server_.emplace(
-        ObservabilityServerOptions{.listen = listen}, views_.clock, [this](const RequestHead& head) { return handlers_.Handle(head); },
+        ObservabilityServerOptions{.listen = listen}, views_.clock, [this](const RequestHead& head) { return Guarded(head); },
         ObservabilityHandlers::RouteOf);
     daemon_metrics_.emplace(views_, *server_);
     registry_.Add(*daemon_metrics_);
@@ -72,6 +78,24 @@ class Plane final : public ObservabilityPlane {
   }
 
  private:
+  // With keys configured, who is not on this machine needs one that may read metrics; probes of health and life need none.
+  HttpResponse Guarded(const RequestHead& head) {
+    const std::shared_ptr<const KeyStore> keys = *views_.keys.Get();
+    const bool local = head.peer.starts_with("127.") || head.peer == "::1";
+    if (keys == nullptr || local || head.path == "/livez" || head.path == "/readyz" || head.path == "/healthz")
+      return handlers_.Handle(head);
+    const auto key = BearerKey(head.Find("authorization"));
+    const auto holder = key ? keys->Find(*key) : std::nullopt;
+    if (holder && holder->role != Role::kUser) return handlers_.Handle(head);
+    HttpResponse response;
+    response.status = holder ? 403 : 401;
+    response.content_type = "text/plain; charset=utf-8";
+    response.body =
+        holder ? "this API key may not read metrics\n" : "an API key with the role metrics or admin is needed: Authorization: Bearer KEY\n";
+    if (!holder) response.Set("WWW-Authenticate", "Bearer");
+    return response;
+  }
+
   const Views& views_;
   metrics::Recorder recorder_;
   metrics::RecordMetrics record_metrics_;

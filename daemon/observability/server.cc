@@ -23,7 +23,7 @@ namespace {
 std::vector<std::string> CivetOptions(const ObservabilityServerOptions& options) {
   return {"listening_ports",    options.listen, "num_threads",           std::to_string(options.threads),
           "enable_keep_alive",  "yes",          "keep_alive_timeout_ms", "2000",
-          "request_timeout_ms", "5000",         "tcp_nodelay",           "1",
+          "request_timeout_ms", "1000",         "tcp_nodelay",           "1",
           "max_request_size",   "16384"};
 }
 

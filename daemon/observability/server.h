@@ -20,7 +20,7 @@ namespace inferd::daemon {
 
 struct ObservabilityServerOptions {
   std::string listen;  // "127.0.0.1:9464"; port 0 lets the system choose
-  int threads = 8;
+  int threads = 64;    // a thread serves a connection; most of them wait for a slow client
 };
 
 class ObservabilityServer {

@@ -103,7 +103,7 @@ Result<> GpuAmdCollector::Collect(MonotonicTime /*now*/, Families& families) {
   std::map<Metric, FamilyBuilder> builders;
   bool any = false;
   for (const std::string& name : NamesIn(drm, "card")) {
-    const std::string device = drm + "/" + name + "/device";
+    const std::string device = std::string(drm).append("/").append(name).append("/device");
     if (!IsCard(name) || ReadLine(device + "/vendor") != kVendorAmd) continue;
     any = true;
     const Card card{name, device, ReadLine(device + "/unique_id").value_or("unknown"),
@@ -111,7 +111,8 @@ Result<> GpuAmdCollector::Collect(MonotonicTime /*now*/, Families& families) {
     CardReader reader(card, builders);
     const bool up = reader.ReadDevice();
     reader.Add(Metric::kGpuUp, "", up ? 1.0 : 0.0);
-    for (const std::string& sensor : NamesIn(device + "/hwmon", "hwmon")) reader.ReadSensors(device + "/hwmon/" + sensor);
+    const std::string hwmon = device + "/hwmon/";
+    for (const std::string& sensor : NamesIn(hwmon, "hwmon")) reader.ReadSensors(hwmon + sensor);
   }
   for (auto& [metric, builder] : builders) families.push_back(builder.Take());
   if (!any) return Error(Code::kUnavailable, "no AMD GPU in /sys/class/drm");

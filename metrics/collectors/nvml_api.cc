@@ -76,7 +76,7 @@ std::string Library::ErrorText(Return result) const {
 Result<std::unique_ptr<Library>> Library::Open(const std::string& path) {
   void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
-    const char* why = ::dlerror();
+    const char* why = ::dlerror();  // NOLINT(concurrency-mt-unsafe): per thread in glibc
     return Error(Code::kUnavailable, std::string("no NVIDIA driver library: ") + (why != nullptr ? why : path.c_str()));
   }
   std::unique_ptr<Library> library(new Library(handle));

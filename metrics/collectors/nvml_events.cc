@@ -24,7 +24,7 @@ Result<std::unique_ptr<EventWatcher>> EventWatcher::Start(const Library& library
   }
   bool any = false;
   Return last = kNotSupported;
-  for (const Device device : devices) {
+  for (Device device : devices) {
     unsigned long long types = 0;
     last = api.event_types(device, &types);
     types &= kEventXid | kEventDoubleBitEcc;

@@ -117,23 +117,23 @@ Return ReadThrottled(const Api& api, ReadableGpu& gpu, Values& values) {
 }
 
 // nvmlPerfPolicyType 0 to 5. Each is a reading of its own: chips support some and not others.
-template <unsigned kPolicy>
+template <unsigned Policy>
 Return ReadViolation(const Api& api, ReadableGpu& gpu, Values& values) {
   constexpr std::array<std::string_view, 6> kReasons{"power", "thermal", "sync_boost", "board_limit", "low_utilization", "reliability"};
   if (api.violation == nullptr) return kFunctionNotFound;
   Violation now{};
-  const Return result = api.violation(gpu.device, kPolicy, &now);
-  if (result == kSuccess) values.push_back({Metric::kGpuThrottleTime, kReasons[kPolicy], static_cast<double>(now.violation_ns) * kNano});
+  const Return result = api.violation(gpu.device, Policy, &now);
+  if (result == kSuccess) values.push_back({Metric::kGpuThrottleTime, kReasons[Policy], static_cast<double>(now.violation_ns) * kNano});
   return result;
 }
 
-template <unsigned kType>
+template <unsigned Type>
 Return ReadEcc(const Api& api, ReadableGpu& gpu, Values& values) {
   if (api.ecc == nullptr) return kFunctionNotFound;
   unsigned long long errors = 0;
-  const Return result = api.ecc(gpu.device, kType, kEccSinceDriverLoad, &errors);
+  const Return result = api.ecc(gpu.device, Type, kEccSinceDriverLoad, &errors);
   if (result == kSuccess)
-    values.push_back({Metric::kGpuEccErrors, kType == kEccCorrected ? "corrected" : "uncorrected", static_cast<double>(errors)});
+    values.push_back({Metric::kGpuEccErrors, Type == kEccCorrected ? "corrected" : "uncorrected", static_cast<double>(errors)});
   return result;
 }
 

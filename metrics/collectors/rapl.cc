@@ -36,7 +36,7 @@ Result<> RaplCollector::Collect(MonotonicTime /*now*/, Families& families) {
   double total = 0;
   std::set<std::string> labels;
   for (const std::string& zone : zones) {
-    const std::string path = folder + "/" + zone;
+    const std::string path = std::string(folder).append("/").append(zone);
     std::string name = ReadLine(path + "/name").value_or("");
     if (!IsCounted(name)) continue;
     const auto now = ReadNumber(path + "/energy_uj");

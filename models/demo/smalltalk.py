@@ -197,7 +197,7 @@ one more joke|can you tell a joke|do you know any jokes|I want to hear a joke|so
      ["That is kind. I am a very small model and I like short queues."]),
     ("""you are stupid|you are wrong|that is wrong|that's not right|this is wrong|bad answer|you are bad|that is nonsense""",
      ["I am sorry: I am a very small model. The documentation in the folder docs is the authority."]),
-    ("""are you there|hello?|anybody there|are you alive|can you hear me|test|testing|ping|are you awake|is this on""",
+    ("""are you there|anybody there|are you alive|can you hear me|test|testing|ping|are you awake|is this on""",
      ["Yes, I am here. Ask me something about inferd."]),
     ("""do you speak German|do you speak Chinese|do you speak French|which languages do you speak|do you speak English
 can you speak Spanish|sprichst du Deutsch|parlez-vous français""",

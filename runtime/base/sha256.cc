@@ -2,15 +2,24 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
+#include <memory>
 #include <string_view>
 
 namespace inferd {
 
-std::string Sha256Hex(std::span<const std::byte> bytes) {
+std::string Sha256Hex(std::span<const std::byte> bytes, const std::atomic<bool>* stop) {
+  constexpr std::size_t kPiece = 16U << 20U;
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::array<unsigned char, 32> digest{};
-  EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
+  EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
+  for (std::size_t at = 0; at < bytes.size(); at += kPiece) {
+    if (stop != nullptr && *stop) return "";
+    EVP_DigestUpdate(context.get(), bytes.data() + at, std::min(kPiece, bytes.size() - at));
+  }
+  EVP_DigestFinal_ex(context.get(), digest.data(), nullptr);
   std::string hex;
   for (const unsigned char byte : digest) {
     hex += kDigits[byte >> 4U];

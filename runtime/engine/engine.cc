@@ -102,6 +102,14 @@ tl::expected<void, Refusal> ThreadedEngine::Submit(std::shared_ptr<Request> requ
                     Duration::zero());
     }
   }
+  // One request cannot fill the batch several times over while the queue looks empty.
+  const std::size_t choices = request->params().prompts.size() * static_cast<std::size_t>(request->params().n);
+  const std::size_t most = std::max<std::size_t>(8, static_cast<std::size_t>(options().max_running));
+  if (choices > most) {
+    return refuse(RefusalReason::kInvalid,
+                  "prompts times n is " + Whole(choices) + ", at most " + Whole(most) + " answers can be asked for at once",
+                  Duration::zero());
+  }
   const int needed = BlocksNeeded(*request);
   if (needed > core_->pool().total()) {
     return refuse(RefusalReason::kKv,

@@ -272,6 +272,10 @@ void EngineCore::Deliver(Sequence& sequence, std::span<float> logits, MonotonicT
   Active& active = *sequence.active;
   Request& request = *active.request;
   const GenerateParams& params = request.params();
+  if (std::isnan(logits.front())) {  // NaN spreads over the whole vocabulary: the model has computed nothing
+    EndSequence(sequence.id, FinishReason::kFailed);
+    return;
+  }
   GeneratedToken token = sequence.sampler->Sample(logits, sequence.generated());
   const TokenId id = token.id;
 

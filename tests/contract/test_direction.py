@@ -22,7 +22,7 @@ ALLOWED = {
 }
 
 # The model engine knows no HTTP, no JSON, no metrics library and no logging library.
-NOT_IN_RUNTIME = ("boost/", "nlohmann/", "prometheus/", "civetweb", "CivetServer", "spdlog/", "fmt/", "yaml-cpp/", "openssl/", "curl/",
+NOT_IN_RUNTIME = ("boost/", "nlohmann/", "prometheus/", "civetweb", "CivetServer", "spdlog/", "fmt/", "yaml-cpp/", "openssl/ssl", "curl/",
                   "systemd/", "CLI/")
 
 

@@ -50,7 +50,7 @@ def test_without_a_gpu_the_daemon_says_so_once_and_serves(setup):
 def test_a_gpu_is_shown_and_its_loss_and_its_errors(setup):
     with temporary() as name, daemon_with_gpu(setup, WORKING, tmp := pathlib.Path(name)) as d:
         m = eventually(lambda: (m := d.metrics()).has("inferd_gpu_power_watts") and m, 10, "the GPU is shown")
-        assert m.sum("inferd_gpu_up", gpu="0", uuid="GPU-fake-0", name="Fake GPU") == 1
+        assert m.sum("inferd_gpu_up", gpu="0", uuid="GPU-fake-0") == 1
         assert m.sum("inferd_gpu_power_watts", gpu="0") == 300.5
         m = eventually(lambda: (m := d.metrics()).has("inferd_energy_joules_total") and m, 10, "the energy is shared")
         assert m.sum("inferd_collector_up", collector="gpu_nvml_slow") == 1

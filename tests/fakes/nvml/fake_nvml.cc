@@ -109,6 +109,7 @@ void Copy(char* to, unsigned size, const std::string& text) { std::snprintf(to, 
 
 }  // namespace
 
+// NOLINTBEGIN(readability-identifier-naming): the names are NVML's.
 extern "C" {
 
 Return nvmlInit_v2() {
@@ -243,7 +244,7 @@ Return nvmlDeviceGetComputeRunningProcesses_v3(Device device, unsigned* count, P
   const unsigned room = *count;
   *count = have;
   if (room < have) return kInsufficientSize;
-  for (unsigned i = 0; i < have; ++i) {
+  for (std::size_t i = 0; i < have; ++i) {
     const auto pid = static_cast<unsigned>(values[2 * i]);
     const double bytes = values[2 * i + 1];
     processes[i] = {pid == 0 ? static_cast<unsigned>(::getpid()) : pid, bytes < 0 ? kValueNotAvailable : static_cast<std::uint64_t>(bytes),
@@ -320,3 +321,4 @@ Return nvmlGpmMetricsGet(GpmMetrics* metrics) {
 #endif
 
 }  // extern "C"
+// NOLINTEND(readability-identifier-naming)

@@ -42,6 +42,7 @@ class MetricsTest : public testing::Test {
     RequestRecord record;
     record.model = 0;
     record.received = clock_.Now();
+    record.admitted = record.received;
     record.scheduled = record.received + milliseconds(20);
     record.first_token = record.scheduled + milliseconds(40);
     record.last_token = record.first_token + milliseconds(90);
