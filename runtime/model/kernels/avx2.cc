@@ -98,6 +98,7 @@ struct QuantizedTile {
       }
       for (int r = 0; r < R; ++r) {
         const std::byte* at = w + static_cast<std::size_t>(r) * weights.row_bytes + static_cast<std::size_t>(block) * Weight::kBytes;
+        PrefetchWeights(at);
         const __m256i weight = Weight::Load(at);
         const __m256i magnitude = _mm256_sign_epi8(weight, weight);
         const float weight_scale = HalfScale(at);

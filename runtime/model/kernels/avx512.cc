@@ -105,6 +105,7 @@ struct QuantizedTile {
       }
       for (int r = 0; r < R; ++r) {
         const std::byte* at = w[r] + static_cast<std::size_t>(block) * Weight::kBytes;
+        PrefetchWeights(at);
         const __m512i weight = _mm512_inserti64x4(_mm512_castsi256_si512(Weight::Load(at)), Weight::Load(at + Weight::kBytes), 1);
         const __m512 weight_scale = Halves(HalfScale(at), HalfScale(at + Weight::kBytes));
         for (int c = 0; c < C; ++c) {
