@@ -12,7 +12,6 @@ using engine::RefusalReason;
 
 // Nobody knows how long loading or another instance takes; a client that asks again this often costs nothing.
 constexpr Duration kRetryNotReady = std::chrono::seconds(5);
-constexpr Duration kLongestRetry = std::chrono::seconds(60);
 
 }  // namespace
 
@@ -70,17 +69,18 @@ ShedPoint AuthPoint(const Keys& keys) {
 ShedPoint QueuePoint(const ServedModels& models) {
   return {"queue", [&models](Candidate& candidate) -> std::optional<ApiError> {
             if (!candidate.generation) return std::nullopt;
-            Duration soonest = kLongestRetry;
+            std::optional<Duration> soonest;
             for (std::size_t i = 0; i < models.size(); ++i) {
               const ServedModel* model = models.at(i);
               if (model == nullptr) continue;
               const engine::EngineStatus status = model->engine->status();
               const std::uint32_t queued = std::accumulate(status.queued.begin(), status.queued.end(), 0U);
               if (queued < status.queue_capacity) return std::nullopt;
-              // Half of the queue is gone by then: those who come back find room, and do not come back all at once for one place.
-              if (status.drain_rate > 0) soonest = std::min(soonest, FromSeconds(queued / status.drain_rate / 2));
+              const Duration retry = engine::RetryAfter(status);
+              soonest = std::min(soonest.value_or(retry), retry);
             }
-            return FromRefusal(RefusalReason::kQueueFull, "the queue is full", soonest);
+            if (!soonest) return std::nullopt;  // no model yet
+            return FromRefusal(RefusalReason::kQueueFull, "the queue is full", *soonest);
           }};
 }
 

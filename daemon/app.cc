@@ -94,6 +94,14 @@ class Signals {
     signalfd_siginfo info{};
     return ::read(fd_, &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info)) ? static_cast<int>(info.ssi_signo) : 0;
   }
+  // Nobody asks any more: from now on SIGTERM and SIGINT end the process, should stopping hang.
+  void LetThemKill() const {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  }
 
  private:
   int fd_ = -1;
@@ -385,6 +393,7 @@ int App::Impl::Run() {
   const int code = Serve();
 
   stop_loading = true;
+  signals.LetThemKill();
   // A warm-up pass that runs is ended too; the engines stay until every call has let go of them.
   for (std::size_t i = 0; i < models.size(); ++i) {
     if (const ServedModel* model = models.at(i)) model->engine->CutAll();

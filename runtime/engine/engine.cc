@@ -90,8 +90,6 @@ tl::expected<void, Refusal> ThreadedEngine::Submit(std::shared_ptr<Request> requ
   const auto refuse = [](RefusalReason reason, std::string message, Duration retry_after) {
     return tl::unexpected<Refusal>(Refusal{reason, std::move(message), retry_after});
   };
-  // A wait that is shown to a client: at least a second, so that nobody hammers; at most five minutes, the estimate is no better.
-  const auto retry_after = [](Duration wait) { return std::clamp<Duration>(wait, std::chrono::seconds(1), std::chrono::minutes(5)); };
   if (draining_) return refuse(RefusalReason::kDraining, "the server is shutting down", std::chrono::seconds(5));
   for (const auto& prompt : request->params().prompts) {
     if (prompt.size() >= static_cast<std::size_t>(options().context)) {
@@ -124,13 +122,13 @@ tl::expected<void, Refusal> ThreadedEngine::Submit(std::shared_ptr<Request> requ
     for (const auto& n : waiting_) waiting += n.load();
     const Duration wait = ExpectedWait(waiting);
     if (waiting >= static_cast<std::uint32_t>(options().queue_capacity)) {
-      return refuse(RefusalReason::kQueueFull, "the queue is full (" + Whole(waiting) + " requests wait)", retry_after(wait));
+      return refuse(RefusalReason::kQueueFull, "the queue is full (" + Whole(waiting) + " requests wait)", RetryAfter(status()));
     }
     if (waiting > 0 && clock_.Now() + wait > request->params().deadline) {
       return refuse(RefusalReason::kDeadline,
                     "the queue is expected to take " + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(wait).count()) +
                         " s, longer than the request's deadline allows",
-                    retry_after(wait));
+                    RetryAfter(status()));
     }
     request->record.admitted = clock_.Now();
     ++waiting_[static_cast<std::size_t>(request->priority())];

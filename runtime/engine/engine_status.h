@@ -1,8 +1,10 @@
 // What an engine is doing right now, as a plain value: all that metrics and health need to know of it.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <numeric>
 
 #include "runtime/base/clock.h"
 #include "runtime/engine/records.h"
@@ -29,5 +31,13 @@ struct EngineStatus {
   std::uint64_t preemptions = 0;
   double drain_rate = 0;  // requests finished per second, smoothed over about 10 s; 0 before the first
 };
+
+// When somebody who found the queue full should come back: half of it is gone by then, so that not everybody returns for one place.
+// At least a second, so that nobody hammers; at most five minutes, the estimate is no better; a second before anything was measured.
+inline Duration RetryAfter(const EngineStatus& status) {
+  const auto waiting = std::accumulate(status.queued.begin(), status.queued.end(), 0U);
+  const Duration half = status.drain_rate > 0 ? FromSeconds(std::min(waiting / status.drain_rate / 2, 300.0)) : Duration::zero();
+  return std::clamp<Duration>(half, std::chrono::seconds(1), std::chrono::minutes(5));
+}
 
 }  // namespace inferd::engine
