@@ -139,6 +139,7 @@ void PrintJson(const BenchOptions& options, const LoadResult& result) {
   out["ttft_seconds"] = ToJson(result.ttft.Summarize());
   out["inter_token_seconds"] = ToJson(result.inter_token.Summarize());
   out["end_to_end_seconds"] = ToJson(result.end_to_end.Summarize());
+  out["refused_seconds"] = ToJson(result.refused.Summarize());
   out["start_delay_seconds"] = ToJson(result.start_delay.Summarize());
   std::printf("%s\n", out.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
 }
@@ -165,6 +166,7 @@ void PrintTable(const BenchOptions& options, const LoadResult& result) {
                              Row("time to first token", result.ttft),
                              Row("between tokens", result.inter_token),
                              Row("end to end", result.end_to_end),
+                             Row("refused (429, 503)", result.refused),
                              Row("sent late by", result.start_delay)},
                             /*header=*/true)
                           .c_str());

@@ -226,6 +226,7 @@ class LoadRun {
     if (!window_.Holds(transfer.intended)) return;
     ++result_.started;
     result_.start_delay.Add(ToSeconds(transfer.sent - transfer.intended));
+    if (status == 429 || status == 503) result_.refused.Add(ToSeconds(now - transfer.intended));
     if (!ok) return RecordFailure(transfer, code, status);
     ++result_.ok;
     result_.prompt_tokens += transfer.prompt_tokens;

@@ -47,6 +47,7 @@ struct LoadResult {
   Samples ttft;         // to the first text, reasoning included
   Samples inter_token;  // between consecutive pieces of text
   Samples end_to_end;
+  Samples refused;  // of the requests answered 429 or 503: until the refusal was there
 };
 
 // kInvalidArgument for a plan without work, kResourceExhausted when curl gives no handle.

@@ -105,6 +105,7 @@ TEST(RunLoad, FailuresAreCountedByKind) {
   EXPECT_EQ(result->started, 10U);
   EXPECT_EQ(result->ok, 2U);
   EXPECT_EQ(result->failures.at("429"), 2U);
+  EXPECT_EQ(result->refused.count(), 2U);
   EXPECT_EQ(result->failures.at("error"), 2U);
   EXPECT_EQ(result->failures.at("cut"), 4U);
   EXPECT_FALSE(result->first_failure.empty());
