@@ -23,6 +23,7 @@ LANGUAGE = {"and", "or", "sum", "max", "count", "rate", "increase", "abs", "time
             "count_over_time", "quantile_over_time", "histogram_quantile", "predict_linear"}
 # What Prometheus makes itself.
 PROMETHEUS = {"up": {"job", "instance"}}
+TEMPLATE = re.compile(r"\$labels\.\w+|\$value( \| humanize(1024|Duration|Percentage)?)?")
 GROUPING = re.compile(r"\b(without|by|on|ignoring|group_left|group_right)\s*\(([^)]*)\)")
 MATCHER = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*"((?:\\.|[^"\\])*)"')
 
@@ -130,6 +131,8 @@ def test_every_alert_says_what_a_pager_needs():
             faults.append(f"{path}: {name}: component {labels.get('component')}, allowed are {', '.join(sorted(COMPONENTS))}")
         if set(notes) != {"summary", "description", "runbook_url"} or not all(notes.values()):
             faults.append(f"{path}: {name}: annotations are summary, description and runbook_url")
+        strange = [t for t in re.findall(r"\{\{(.*?)\}\}", " ".join(notes.values())) if not TEMPLATE.fullmatch(t.strip())]
+        faults += [f"{path}: {name}: template {t.strip()}" for t in strange]
         if notes.get("runbook_url") != f"docs/runbooks/{name}.md":
             faults.append(f"{path}: {name}: the runbook is docs/runbooks/{name}.md")
         if not path.startswith(PENDING) and f"]({name}.md)" not in described:
