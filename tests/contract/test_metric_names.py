@@ -44,8 +44,9 @@ def build_words():
 def test_every_mention_is_in_the_catalogue():
     metrics, build, faults = catalogue(), build_words(), []
     for path in tree.files():
-        if path.startswith("models/"):
-            continue  # the demo model also learns to say that it does not know made-up names
+        # The demo model also learns to say that it does not know made-up names; rules that wait name what is not there yet.
+        if path.startswith(("models/", "alerts/rules/pending/")):
+            continue
         if path.endswith(TEXTS):
             source = tree.text(path)
         elif path.endswith((".cc", ".h")):
