@@ -115,6 +115,7 @@ HttpResponse Call::Finish(HttpResponse response) {
 HttpResponse Call::Answer(const ApiError& error) {
   message_ = error.message;
   if (books_) {
+    books_->Open();
     if (error.status == 408) {
       books_->Ended(engine::Outcome::kExpired, error.status);
     } else if (error.status >= 500 && error.reason == engine::RefusalReason::kInvalid) {

@@ -38,6 +38,12 @@ class RequestBooks {
     record_.model = model;
     Open();
   }
+  // Counts it for the model known so far. Before its answer is written: whoever has seen the answer finds it in the books.
+  void Open() {
+    if (opened_) return;
+    opened_ = true;
+    ledger_.Received(record_);
+  }
   // From here on the record is the request's: the engine writes it until its output has ended.
   void HandOver(std::shared_ptr<engine::Request> request) {
     Open();
@@ -63,12 +69,6 @@ class RequestBooks {
   }
 
  private:
-  void Open() {
-    if (opened_) return;
-    opened_ = true;
-    ledger_.Received(record_);
-  }
-
   engine::Ledger& ledger_;
   const Clock& clock_;
   engine::RequestRecord record_;

@@ -286,6 +286,20 @@ TEST_F(ApiTest, ACallThatIsDroppedAnywhereClosesItsBooks) {
   ExpectBooksClosed(2);
 }
 
+TEST_F(ApiTest, WhoeverHasSeenARefusalFindsItInTheBooks) {
+  Serve();
+  auto call = api_.Begin(Head("POST", "/v1/completions"));
+  ASSERT_FALSE(call->Refusal());
+  const auto refusal = call->Start("{");
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->status, 400);
+  const auto totals = ledger_.Read(0, engine::Endpoint::kCompletions);
+  EXPECT_EQ(totals.received, 1U);
+  EXPECT_EQ(totals.in_flight[static_cast<std::size_t>(engine::RequestRecord::Stage::kQueued)], 1U);
+  call.reset();
+  ExpectBooksClosed(1);
+}
+
 TEST_F(ApiTest, ModelsAndHealth) {
   EXPECT_EQ(Ask("GET", "/v1/models", "").json()["data"].size(), 0U);
   EXPECT_EQ(Ask("GET", "/v1/models/demo", "").response.status, 503);
