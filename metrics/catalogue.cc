@@ -223,7 +223,7 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalogue{{
   {Metric::kModelFlops, Section::kModel, kCounter, kCount, "inferd_model_flops_total", kModelOnly, kNoBuckets,
    "Floating-point operations the model has done in matrix products. Its rate is the arithmetic speed reached, in FLOP/s."},
   {Metric::kModelPeakBandwidth, Section::kModel, kGauge, kBytes, "inferd_model_peak_bytes_per_second", kModelOnly, kNoBuckets,
-   "Bytes of the model's weights that the machine can read per second at best, measured when the model was loaded. A model that fits into the cache reads faster than memory."},
+   "Bytes of the model's weights that the machine can read per second at best, measured when the model was loaded. A model that fits into the cache reads faster than memory; a machine that was busy then reads slower."},
   {Metric::kModelPeakFlops, Section::kModel, kGauge, kCount, "inferd_model_peak_flops_per_second", kModelOnly, kNoBuckets,
    "Operations per second that the model's matrix kernel reaches at best on this machine, on operands in the cache, measured when the model was loaded."},
   {Metric::kEngineBandwidthUtilization, Section::kModel, kGauge, kRatio, "inferd_engine_bandwidth_utilization_ratio", kModelOnly, kNoBuckets,
