@@ -1,5 +1,4 @@
-// inferctl status: what GET /status of the observability plane says, as it is or as tables. From a daemon without that page, what its
-// health and load pages and its list of models say.
+// inferctl status: what GET /status of the observability plane says, as it is or as tables.
 #include <algorithm>
 #include <cstdio>
 #include <memory>
@@ -17,6 +16,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr Duration kTimeout = std::chrono::seconds(10);
+// A table with more would be wider than a terminal: its rows become lists.
+constexpr std::size_t kMostColumns = 13;
 
 std::string Cell(const Json& value) {
   if (value.is_string()) return PrintableLine(value.get_ref<const std::string&>(), 120);
@@ -29,14 +30,20 @@ bool IsTable(const Json& value) {
   return value.is_array() && !value.empty() && std::ranges::all_of(value, [](const Json& row) { return row.is_object(); });
 }
 
-// Objects of one array as the rows of a table; the columns are the keys of all of them, in order of appearance.
-std::string ObjectTable(const Json& array) {
-  std::vector<std::vector<std::string>> rows(1);
+// The keys of all objects of an array, in order of appearance.
+std::vector<std::string> Columns(const Json& array) {
+  std::vector<std::string> columns;
   for (const Json& object : array) {
     for (const auto& [key, value] : object.items()) {
-      if (std::ranges::find(rows[0], key) == rows[0].end()) rows[0].push_back(key);
+      if (std::ranges::find(columns, key) == columns.end()) columns.push_back(key);
     }
   }
+  return columns;
+}
+
+// Objects of one array as the rows of a table.
+std::string ObjectTable(const Json& array) {
+  std::vector<std::vector<std::string>> rows{Columns(array)};
   for (const Json& object : array) {
     std::vector<std::string> row;
     for (const std::string& key : rows[0]) row.push_back(object.contains(key) ? Cell(object[key]) : "-");
@@ -58,34 +65,25 @@ void PrintObject(const Json& object, const std::string& title) {
   for (const auto& [key, value] : object.items()) {
     const std::string name = PrintableLine(title.empty() ? key : title + "." + key, 120);
     if (value.is_object()) PrintObject(value, name);
-    if (IsTable(value)) {
+    if (!IsTable(value)) continue;
+    if (Columns(value).size() > kMostColumns) {
+      for (const Json& row : value) PrintObject(row, name);
+    } else {
       PrintTitle(name);
       std::fputs(ObjectTable(value).c_str(), stdout);
     }
   }
 }
 
-Result<Json> GetJson(HttpClient& client, const std::string& url) {
-  INFERD_ASSIGN_OR_RETURN(const HttpResponse response, client.Get(url, kTimeout));
-  Json json = Json::parse(response.body, nullptr, /*allow_exceptions=*/false);
-  if (response.status == 404) return Error(Code::kNotFound, url + ": " + ErrorMessage(response));
-  // /healthz answers 503 with its reasons: that is what is asked for.
-  if (!json.is_object()) return Error(Code::kUnavailable, url + ": expected a JSON object, got " + ErrorMessage(response));
-  return json;
-}
-
 Result<Json> ReadStatus(const Context& context) {
   HttpClient client(context.api_key);
-  auto status = GetJson(client, JoinUrl(context.observe_url, "/status"));
-  if (status || status.error().code != Code::kNotFound) return status;
-  Json both = Json::object();
-  INFERD_ASSIGN_OR_RETURN(both["health"], GetJson(client, JoinUrl(context.observe_url, "/healthz")));
-  INFERD_ASSIGN_OR_RETURN(both["load"], GetJson(client, JoinUrl(context.observe_url, "/load")));
-  // The API may be on an address that cannot be reached from here: its models are a bonus.
-  if (auto models = GetJson(client, JoinUrl(context.api_url, "/v1/models")); models && models->contains("data")) {
-    both["models"] = std::move((*models)["data"]);
+  const std::string url = JoinUrl(context.observe_url, "/status");
+  INFERD_ASSIGN_OR_RETURN(const HttpResponse response, client.Get(url, kTimeout));
+  Json json = Json::parse(response.body, nullptr, /*allow_exceptions=*/false);
+  if (response.status != 200 || !json.is_object()) {
+    return Error(Code::kUnavailable, url + ": expected a JSON object, got " + ErrorMessage(response));
   }
-  return both;
+  return json;
 }
 
 }  // namespace

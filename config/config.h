@@ -31,10 +31,20 @@ struct Api {
 };
 
 struct Observability {
+  bool enabled = true;
   std::string listen;
   Duration interval{};
   std::vector<std::string> disks;
   std::vector<std::string> certificates;
+  std::vector<std::string> compat;  // vllm, otel
+  int max_series = 0;
+};
+
+// Service level objectives. A target of 0 is not kept.
+struct Slo {
+  Duration ttft{};
+  Duration inter_token{};
+  Duration duration{};
 };
 
 struct Model {
@@ -74,6 +84,7 @@ struct Logs {
 struct Config {
   Api api;
   Observability observability;
+  Slo slo;
   std::vector<Model> models;
   Queue queue;
   Auth auth;

@@ -193,7 +193,7 @@ std::optional<std::string> SetList(const Key& key, const Slot& slot, std::span<c
   wrong = 0;
   auto* const* list = std::get_if<std::vector<std::string>*>(&slot);
   if (list == nullptr) return "a list is not allowed here; allowed: " + TypeText(key);
-  if (items.empty() && key.kind != Kind::kPathList) return "the list is empty; it needs at least one item";
+  if (items.empty() && key.min > 0) return "the list is empty; it needs at least one item";
   for (; wrong < items.size(); ++wrong) {
     if (auto fault = CheckItem(key, items[wrong])) return fault;
     const auto here = items.begin() + static_cast<std::ptrdiff_t>(wrong);

@@ -14,6 +14,7 @@ constexpr std::int64_t kGiB = 1024 * kMiB;
 
 constexpr std::array<std::string_view, 2> kKvTypes{"f16", "f32"};
 constexpr std::array<std::string_view, 3> kAutoOnOff{"auto", "on", "off"};
+constexpr std::array<std::string_view, 2> kCompat{"vllm", "otel"};
 constexpr std::array<std::string_view, 3> kPriorities{"interactive", "normal", "batch"};
 constexpr std::array<std::string_view, 6> kLevels{"trace", "debug", "info", "warn", "error", "critical"};
 
@@ -21,6 +22,7 @@ const std::array kKeys{
     Key{.name = "api.listen",
         .kind = Kind::kAddressList,
         .fallback = "[\"127.0.0.1:8080\"]",
+        .min = 1,
         .slot = [](Config& c, Indices) -> Slot { return &c.api.listen; },
         .help = "Addresses that the OpenAI-compatible API listens on, each an IP address and a port. Write IPv6 addresses in brackets: "
                 "\"[::1]:8080\". Port 0 takes a free port and logs it. Without auth.keys_file only loopback addresses are allowed."},
@@ -77,6 +79,13 @@ const std::array kKeys{
         .slot = [](Config& c, Indices) -> Slot { return &c.api.write_timeout; },
         .help = "Time that a client has to take what was written to it. A client that does not read for longer is dropped and its request "
                 "is cancelled."},
+    Key{.name = "observability.enabled",
+        .kind = Kind::kBool,
+        .fallback = "true",
+        .slot = [](Config& c, Indices) -> Slot { return &c.observability.enabled; },
+        .help =
+            "Measure and answer on observability.listen. false leaves health on the API's address and nothing else; there is no reason to "
+            "but finding out what measuring costs."},
     Key{.name = "observability.listen",
         .kind = Kind::kAddress,
         .fallback = "127.0.0.1:9464",
@@ -100,6 +109,46 @@ const std::array kKeys{
         .fallback = "[]",
         .slot = [](Config& c, Indices) -> Slot { return &c.observability.certificates; },
         .help = "PEM files, such as those of a proxy before inferd, whose expiry is shown in inferd_certificate_expiry_timestamp_seconds."},
+    Key{.name = "observability.compat",
+        .kind = Kind::kChoiceList,
+        .fallback = "[]",
+        .choices = kCompat,
+        .slot = [](Config& c, Indices) -> Slot { return &c.observability.compat; },
+        .help =
+            "Names of other projects under which metrics are exported as well. vllm: the names of vLLM, for its dashboards and for "
+            "gateways "
+            "that route by them; they have colons, which promtool check metrics finds fault with. otel: OpenTelemetry's conventions for "
+            "generative AI servers."},
+    Key{.name = "observability.max_series",
+        .kind = Kind::kInteger,
+        .fallback = "20000",
+        .min = 1000,
+        .max = 1'000'000,
+        .slot = [](Config& c, Indices) -> Slot { return &c.observability.max_series; },
+        .help = "Most series in one answer of /metrics. Values of labels such as model or path that do not fit are shown as other, and "
+                "inferd_metrics_label_overflow_total counts them."},
+    Key{.name = "slo.ttft",
+        .kind = Kind::kDuration,
+        .fallback = "1s",
+        .min = 0,
+        .max = kHour,
+        .slot = [](Config& c, Indices) -> Slot { return &c.slo.ttft; },
+        .help = "Objective for the time from the arrival of a request to its first token. inferd_slo_good_total counts the requests that "
+                "meet it, exactly. 0s keeps no such objective."},
+    Key{.name = "slo.inter_token",
+        .kind = Kind::kDuration,
+        .fallback = "100ms",
+        .min = 0,
+        .max = kHour,
+        .slot = [](Config& c, Indices) -> Slot { return &c.slo.inter_token; },
+        .help = "Objective for the mean time between two tokens of one answer. 0s keeps no such objective."},
+    Key{.name = "slo.duration",
+        .kind = Kind::kDuration,
+        .fallback = "30s",
+        .min = 0,
+        .max = 24 * kHour,
+        .slot = [](Config& c, Indices) -> Slot { return &c.slo.duration; },
+        .help = "Objective for the time from the arrival of a request to the end of its answer. 0s keeps no such objective."},
     Key{.name = "models[].name",
         .kind = Kind::kString,
         .fallback = kRequired,
@@ -198,6 +247,7 @@ const std::array kKeys{
     Key{.name = "queue.priorities",
         .kind = Kind::kChoiceList,
         .fallback = "[interactive, normal, batch]",
+        .min = 1,
         .choices = kPriorities,
         .reloadable = true,
         .slot = [](Config& c, Indices) -> Slot { return &c.queue.priorities; },

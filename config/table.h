@@ -38,7 +38,7 @@ struct Key {
   std::string_view name;  // "api.max_body", "models[].path"
   Kind kind = Kind::kString;
   std::string_view fallback = "";  // the default, as a file would write it; kRequired where there cannot be one
-  std::int64_t min = 0;            // integers; bytes for sizes; nanoseconds for durations
+  std::int64_t min = 0;            // integers; bytes for sizes; nanoseconds for durations; items for lists
   std::int64_t max = 0;
   std::span<const std::string_view> choices = {};
   std::string_view unset = "";  // "auto" or "null": the word that an optional slot takes for having no value

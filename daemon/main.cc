@@ -82,7 +82,7 @@ int Main(int argc, char** argv) {
   if (check) return kExitOk;
 
   SetLogLevel(loaded->config.logs.level);
-  App app(loaded->config, std::move(options), MakeObservabilityPlane);
+  App app(loaded->config, std::move(options), loaded->config.observability.enabled ? MakeObservabilityPlane : ObservabilityFactory());
   return app.Run();
 }
 

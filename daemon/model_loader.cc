@@ -14,6 +14,9 @@
 namespace inferd::daemon {
 namespace {
 
+// Of the machine with a model, when it is loaded.
+constexpr Duration kMeasuring = std::chrono::milliseconds(60);
+
 Status WithPath(const std::string& path, Status status) {
   if (status.message.find(path) == std::string::npos) status.message = path + ": " + status.message;
   return status;
@@ -43,7 +46,10 @@ Result<LoadedModel> LoadModel(const config::Model& wanted, const config::Queue& 
                   .weight_bytes = (*model)->weight_bytes(),
                   .file_bytes = (*model)->file().size(),
                   // Brings the whole file into the page cache, too: the first step would have to do that otherwise.
-                  .sha256 = Sha256Hex((*model)->file().mapping().bytes(), &stop)};
+                  .sha256 = Sha256Hex((*model)->file().mapping().bytes(), &stop),
+                  .load_time = {},
+                  // Now, while nothing else computes on it and its file is in the page cache.
+                  .peak = model::MeasureRoofline(**model, clock, kMeasuring)};
 
   served.why_no_chat = "models[" + std::to_string(index) + "].chat is off";
   if (wanted.chat != "off") {

@@ -16,6 +16,7 @@
 #include "runtime/base/status.h"
 #include "runtime/engine/engine.h"
 #include "runtime/model/chat_template.h"
+#include "runtime/model/roofline.h"
 #include "runtime/model/tokenizer.h"
 
 namespace inferd::daemon {
@@ -38,6 +39,7 @@ struct ModelFacts {
   std::uint64_t file_bytes = 0;
   std::string sha256;  // of the file, in hex
   Duration load_time{};
+  model::Roofline peak{};  // of the machine, with this model
 };
 
 // The pointers outlive every request.

@@ -14,6 +14,7 @@ constexpr std::array<string_view, 7> kOutcomeValues{"ok", "length", "stop", "rej
 constexpr std::array<string_view, 3> kStageValues{"queued", "prefill", "decode"};
 constexpr std::array<string_view, 11> kReasonValues{"draining",   "loading",  "unauthorized", "forbidden", "rate",   "budget",
                                                     "queue_full", "deadline", "kv",           "too_large", "invalid"};
+constexpr std::array<string_view, 4> kSloValues{"ttft", "inter-token", "duration", "availability"};
 constexpr std::array<string_view, 3> kPriorityValues{"interactive", "normal", "batch"};
 constexpr std::array<string_view, 3> kPhaseValues{"prefill", "decode", "mixed"};
 constexpr std::array<string_view, 6> kStateValues{"ok", "busy", "degraded", "stalled", "draining", "loading"};
@@ -45,6 +46,7 @@ constexpr std::array kRequestLabels{kModel, kEndpoint};
 constexpr std::array kOutcomeLabels{kModel, kEndpoint, kOutcome};
 constexpr std::array kStageLabels{kModel, kEndpoint, Label{"stage", kStageValues}};
 constexpr std::array kReasonLabels{kModel, kEndpoint, Label{"reason", kReasonValues}};
+constexpr std::array kSloLabels{kModel, kEndpoint, Label{"slo", kSloValues}};
 constexpr std::array kRequestPriorityLabels{kModel, kEndpoint, Label{"priority", kPriorityValues}};
 constexpr std::array kQueuePriorityLabels{kModel, Label{"priority", kPriorityValues}};
 constexpr std::array kPhaseLabels{kModel, kPhase};
@@ -72,8 +74,26 @@ constexpr std::array kGpuXidLabels{kGpuIndex, kGpuUuid, kGpuName, Label{"xid", k
 constexpr std::array kGpuDirectionLabels{kGpuIndex, kGpuUuid, kGpuName, Label{"direction", kDirectionValues}};
 constexpr std::array kGpuProcessLabels{kGpuIndex, kGpuUuid, kGpuName, Label{"process", kProcessValues}};
 constexpr std::array kPathLabels{Label{"path", {}}};
+constexpr std::array<string_view, 2> kEnergySourceValues{"cpu", "gpu"};
+constexpr std::array kEnergyLabels{kModel, Label{"source", kEnergySourceValues}};
 constexpr std::array kZoneLabels{Label{"zone", {}}};
 constexpr std::span<const Label> kNoLabels;
+
+// Labels that other projects chose.
+constexpr Label kVllmModel{"model_name", {}};
+constexpr Label kVllmEngine{"engine", {}};
+constexpr std::array<string_view, 4> kFinishedValues{"stop", "length", "abort", "error"};
+constexpr std::array kVllmLabels{kVllmModel, kVllmEngine};
+constexpr std::array kVllmFinishedLabels{kVllmModel, kVllmEngine, Label{"finished_reason", kFinishedValues}};
+constexpr std::array kVllmCacheLabels{kVllmModel, kVllmEngine, Label{"block_size", {}}, Label{"num_gpu_blocks", {}}};
+constexpr std::array<string_view, 2> kOperationValues{"chat", "text_completion"};
+constexpr std::array<string_view, 1> kProviderValues{"inferd"};
+constexpr std::array<string_view, 4> kErrorValues{"", "expired", "cancelled", "failed"};
+constexpr Label kOtelOperation{"gen_ai_operation_name", kOperationValues};
+constexpr Label kOtelProvider{"gen_ai_provider_name", kProviderValues};
+constexpr Label kOtelModel{"gen_ai_request_model", {}};
+constexpr std::array kOtelLabels{kOtelOperation, kOtelProvider, kOtelModel};
+constexpr std::array kOtelErrorLabels{kOtelOperation, kOtelProvider, kOtelModel, Label{"error_type", kErrorValues}};
 
 // Buckets.
 constexpr std::array kDurationBuckets{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,   0.25, 0.5,
@@ -87,6 +107,17 @@ constexpr std::array kStepTokenBuckets{1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128
 constexpr std::array kStepSequenceBuckets{1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0};
 constexpr std::array kScrapeBuckets{0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0};
 constexpr std::span<const double> kNoBuckets;
+
+// Buckets of vLLM (its v1 metrics) and of OpenTelemetry's semantic conventions for generative AI metrics.
+constexpr std::array kVllmFirstTokenBuckets{0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1,  0.25,  0.5,   0.75,
+                                            1.0,   2.5,   5.0,  7.5,  10.0, 20.0, 40.0, 80.0, 160.0, 640.0, 2560.0};
+constexpr std::array kVllmRequestBuckets{0.3,  0.5,  0.8,  1.0,  1.5,   2.0,   2.5,   5.0,   10.0,   15.0,  20.0,
+                                         30.0, 40.0, 50.0, 60.0, 120.0, 240.0, 480.0, 960.0, 1920.0, 7680.0};
+constexpr std::array kVllmTokenBuckets{1.0,   2.0,    5.0,    10.0,   20.0,    50.0,    100.0,   200.0,
+                                       500.0, 1000.0, 2000.0, 5000.0, 10000.0, 20000.0, 50000.0, 100000.0};
+constexpr std::array kOtelDurationBuckets{0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92};
+constexpr std::array kOtelFirstTokenBuckets{0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0};
+constexpr std::array kOtelPerTokenBuckets{0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5};
 
 constexpr auto kCounter = MetricType::kCounter;
 constexpr auto kGauge = MetricType::kGauge;
@@ -134,6 +165,10 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalogue{{
    "Prompt length of one request, in tokens. It shows how long the prompts of your clients are."},
   {Metric::kRequestGeneratedTokens, Section::kRequests, kHistogram, kCount, "inferd_request_generated_tokens", kRequestLabels, kTokenCountBuckets,
    "Answer length of one request, in tokens. It shows how long the answers are and helps to set max_tokens."},
+  {Metric::kSloRequests, Section::kRequests, kCounter, kCount, "inferd_slo_requests_total", kSloLabels, kNoBuckets,
+   "Requests that count for a service level objective, by objective. Good ones divided by these is how far it is kept; its targets are in the section slo of the configuration."},
+  {Metric::kSloGood, Section::kRequests, kCounter, kCount, "inferd_slo_good_total", kSloLabels, kNoBuckets,
+   "Requests that met a service level objective, by objective, at exactly the configured target. Use it with inferd_slo_requests_total for burn-rate alerts."},
 
   {Metric::kQueueDepth, Section::kQueue, kGauge, kCount, "inferd_queue_depth", kQueuePriorityLabels, kNoBuckets,
    "Requests waiting in the queue now, by priority. A queue that stays long means that more capacity is needed."},
@@ -187,6 +222,14 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalogue{{
    "Bytes of weights the engine has streamed from memory. Its rate is the memory bandwidth that generation uses."},
   {Metric::kModelFlops, Section::kModel, kCounter, kCount, "inferd_model_flops_total", kModelOnly, kNoBuckets,
    "Floating-point operations the model has done in matrix products. Its rate is the arithmetic speed reached, in FLOP/s."},
+  {Metric::kModelPeakBandwidth, Section::kModel, kGauge, kBytes, "inferd_model_peak_bytes_per_second", kModelOnly, kNoBuckets,
+   "Bytes of the model's weights that the machine can read per second at best, measured when the model was loaded. A model that fits into the cache reads faster than memory; a machine that was busy then reads slower."},
+  {Metric::kModelPeakFlops, Section::kModel, kGauge, kCount, "inferd_model_peak_flops_per_second", kModelOnly, kNoBuckets,
+   "Operations per second that the model's matrix kernel reaches at best on this machine, on operands in the cache, measured when the model was loaded."},
+  {Metric::kEngineBandwidthUtilization, Section::kModel, kGauge, kRatio, "inferd_engine_bandwidth_utilization_ratio", kModelOnly, kNoBuckets,
+   "Share of inferd_model_peak_bytes_per_second that the engine used over the last 10 seconds. Generation for few requests is limited by it."},
+  {Metric::kEngineArithmeticUtilization, Section::kModel, kGauge, kRatio, "inferd_engine_arithmetic_utilization_ratio", kModelOnly, kNoBuckets,
+   "Share of inferd_model_peak_flops_per_second that the engine used over the last 10 seconds. Reading prompts is limited by it."},
 
   {Metric::kBuildInfo, Section::kDaemon, kGauge, kCount, "inferd_build_info", kBuildLabels, kNoBuckets,
    "Always 1; its labels say which build of inferd runs: version, revision and compiler."},
@@ -210,6 +253,10 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalogue{{
    "Time the last run of a collector took, by collector. Collectors run on a thread of their own, so a slow one delays no scrape."},
   {Metric::kCollectorUp, Section::kDaemon, kGauge, kCount, "inferd_collector_up", kCollectorLabels, kNoBuckets,
    "1 when the last run of a collector could read its source, 0 when it could not, by collector. Without a GPU gpu_nvml stays 0."},
+  {Metric::kSeries, Section::kDaemon, kGauge, kCount, "inferd_series", kNoLabels, kNoBuckets,
+   "Series in one answer of /metrics, a histogram's buckets counted one by one. It is bounded by observability.max_series."},
+  {Metric::kLabelOverflow, Section::kDaemon, kCounter, kCount, "inferd_metrics_label_overflow_total", kNoLabels, kNoBuckets,
+   "Label values shown as other because observability.max_series was reached. Above 0 some series are sums over what does not fit."},
 
   {Metric::kGpuUp, Section::kGpu, kGauge, kCount, "inferd_gpu_up", kGpuLabels, kNoBuckets,
    "1 while the GPU answers its driver, 0 when it is lost. A lost GPU shows nothing else; alert when it is 0."},
@@ -280,8 +327,8 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalogue{{
    "Unix time at which the first certificate in the file expires. Subtract time() to see how long is left before clients are refused."},
   {Metric::kHostEnergy, Section::kHost, kCounter, kJoules, "inferd_host_energy_joules_total", kZoneLabels, kNoBuckets,
    "Energy used by each processor package or memory zone, as RAPL counts it, since the daemon started. Often only root may read it."},
-  {Metric::kEnergy, Section::kHost, kCounter, kJoules, "inferd_energy_joules_total", kModelOnly, kNoBuckets,
-   "Energy spent while each model worked: the machine's measured energy, shared among the models by engine busy time. Divided by generated tokens it is joules per token."},
+  {Metric::kEnergy, Section::kHost, kCounter, kJoules, "inferd_energy_joules_total", kEnergyLabels, kNoBuckets,
+   "Energy spent while each model worked, shared among models by busy time. Engines compute on the processor: source cpu divided by generated tokens is joules per token; source gpu is only what the GPUs drew meanwhile."},
 
   {Metric::kProcessCpuTime, Section::kProcess, kCounter, kSeconds, "process_cpu_seconds_total", kNoLabels, kNoBuckets,
    "CPU time the process has used, user and system together. Its rate is the number of cores in use."},
@@ -297,6 +344,49 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalogue{{
    "Unix time at which the process started. A change means a restart; subtracted from now it gives the uptime."},
   {Metric::kProcessThreads, Section::kProcess, kGauge, kCount, "process_threads", kNoLabels, kNoBuckets,
    "Threads of the process. It should stay constant after start."},
+
+  {Metric::kVllmRunning, Section::kCompat, kGauge, kCount, "vllm:num_requests_running", kVllmLabels, kNoBuckets,
+   "Sequences in the engine's batch, under vLLM's name for inferd_requests_running."},
+  {Metric::kVllmWaiting, Section::kCompat, kGauge, kCount, "vllm:num_requests_waiting", kVllmLabels, kNoBuckets,
+   "Requests in the queue of all priorities, under vLLM's name for inferd_queue_depth."},
+  {Metric::kVllmKvCacheUsage, Section::kCompat, kGauge, kCount, "vllm:kv_cache_usage_perc", kVllmLabels, kNoBuckets,
+   "Share of the KV cache in use from 0 to 1, under vLLM's name for inferd_kv_cache_usage_ratio."},
+  {Metric::kVllmPromptTokens, Section::kCompat, kCounter, kCount, "vllm:prompt_tokens_total", kVllmLabels, kNoBuckets,
+   "Prompt tokens of ended requests, under vLLM's name for inferd_prompt_tokens_total."},
+  {Metric::kVllmGenerationTokens, Section::kCompat, kCounter, kCount, "vllm:generation_tokens_total", kVllmLabels, kNoBuckets,
+   "Tokens generated for ended requests, under vLLM's name for inferd_generated_tokens_total."},
+  {Metric::kVllmRequestSuccess, Section::kCompat, kCounter, kCount, "vllm:request_success_total", kVllmFinishedLabels, kNoBuckets,
+   "Requests that the engine has ended, by vLLM's reasons: abort is cancelled or expired, error is failed. Rejected ones are not among them."},
+  {Metric::kVllmTimeToFirstToken, Section::kCompat, kHistogram, kSeconds, "vllm:time_to_first_token_seconds", kVllmLabels, kVllmFirstTokenBuckets,
+   "Time to first token, under vLLM's name and with its buckets."},
+  {Metric::kVllmInterTokenLatency, Section::kCompat, kHistogram, kSeconds, "vllm:inter_token_latency_seconds", kVllmLabels, kInterTokenBuckets,
+   "Gaps between tokens, under vLLM's name for inferd_inter_token_seconds and with the buckets of that."},
+  {Metric::kVllmRequestLatency, Section::kCompat, kHistogram, kSeconds, "vllm:e2e_request_latency_seconds", kVllmLabels, kVllmRequestBuckets,
+   "Time from arrival to end of admitted requests, under vLLM's name and with its buckets."},
+  {Metric::kVllmQueueTime, Section::kCompat, kHistogram, kSeconds, "vllm:request_queue_time_seconds", kVllmLabels, kVllmRequestBuckets,
+   "Time admitted requests waited in the queue, under vLLM's name and with its buckets."},
+  {Metric::kVllmPrefillTime, Section::kCompat, kHistogram, kSeconds, "vllm:request_prefill_time_seconds", kVllmLabels, kVllmRequestBuckets,
+   "Time from a request's first engine step to its first token, under vLLM's name and with its buckets."},
+  {Metric::kVllmDecodeTime, Section::kCompat, kHistogram, kSeconds, "vllm:request_decode_time_seconds", kVllmLabels, kVllmRequestBuckets,
+   "Time from a request's first token to its last, under vLLM's name and with its buckets."},
+  {Metric::kVllmRequestPromptTokens, Section::kCompat, kHistogram, kCount, "vllm:request_prompt_tokens", kVllmLabels, kVllmTokenBuckets,
+   "Prompt length of admitted requests in tokens, under vLLM's name and with its buckets."},
+  {Metric::kVllmRequestGenerationTokens, Section::kCompat, kHistogram, kCount, "vllm:request_generation_tokens", kVllmLabels, kVllmTokenBuckets,
+   "Answer length of admitted requests in tokens, under vLLM's name and with its buckets."},
+  {Metric::kVllmPrefixCacheQueries, Section::kCompat, kCounter, kCount, "vllm:prefix_cache_queries_total", kVllmLabels, kNoBuckets,
+   "Prompt tokens looked up in the prefix cache, under vLLM's name for inferd_prefix_cache_query_tokens_total."},
+  {Metric::kVllmPrefixCacheHits, Section::kCompat, kCounter, kCount, "vllm:prefix_cache_hits_total", kVllmLabels, kNoBuckets,
+   "Prompt tokens found in the prefix cache, under vLLM's name for inferd_prefix_cache_hit_tokens_total."},
+  {Metric::kVllmPreemptions, Section::kCompat, kCounter, kCount, "vllm:num_preemptions_total", kVllmLabels, kNoBuckets,
+   "Sequences pushed out of the batch, under vLLM's name for inferd_preemptions_total."},
+  {Metric::kVllmCacheConfig, Section::kCompat, kGauge, kCount, "vllm:cache_config_info", kVllmCacheLabels, kNoBuckets,
+   "Always 1; its labels say how large a block of the KV cache is and how many there are, as vLLM's do; the blocks are in main memory."},
+  {Metric::kOtelRequestDuration, Section::kCompat, kHistogram, kSeconds, "gen_ai_server_request_duration_seconds", kOtelErrorLabels, kOtelDurationBuckets,
+   "Time from arrival to end of admitted requests: gen_ai.server.request.duration of OpenTelemetry's conventions. error_type is empty for complete answers."},
+  {Metric::kOtelTimeToFirstToken, Section::kCompat, kHistogram, kSeconds, "gen_ai_server_time_to_first_token_seconds", kOtelLabels, kOtelFirstTokenBuckets,
+   "Time to first token of complete answers: gen_ai.server.time_to_first_token of OpenTelemetry's conventions."},
+  {Metric::kOtelTimePerOutputToken, Section::kCompat, kHistogram, kSeconds, "gen_ai_server_time_per_output_token_seconds", kOtelLabels, kOtelPerTokenBuckets,
+   "Mean gap between the tokens of complete answers: gen_ai.server.time_per_output_token of OpenTelemetry's conventions."},
 }};
 // clang-format on
 

@@ -2,8 +2,9 @@
 // made. Code names a metric by its Metric id; its name, type, unit, labels, buckets and help are written in catalogue.cc and
 // nowhere else. Everything here is constant data: any thread, any time, valid for the life of the process.
 //
-// Rules, held by tests/unit/metrics/catalogue_test.cc: names start with inferd_ (or process_, for what Prometheus itself defines),
-// are in base units with the unit in the name, counters end in _total, help is one line without a backslash.
+// Rules, held by tests/unit/metrics/catalogue_test.cc: names start with inferd_ (or process_, for what Prometheus itself defines; names
+// that other projects chose, in the section kCompat, are theirs), are in base units with the unit in the name, counters end in _total, help
+// is one line without a backslash.
 #pragma once
 
 #include <cstddef>
@@ -32,6 +33,8 @@ enum class Metric : std::uint8_t {
   kGeneratedTokens,
   kRequestPromptTokens,
   kRequestGeneratedTokens,
+  kSloRequests,
+  kSloGood,
   // Queue.
   kQueueDepth,
   kQueueCapacity,
@@ -60,6 +63,10 @@ enum class Metric : std::uint8_t {
   kModelWeightsBytes,
   kModelBytesRead,
   kModelFlops,
+  kModelPeakBandwidth,
+  kModelPeakFlops,
+  kEngineBandwidthUtilization,
+  kEngineArithmeticUtilization,
   // The daemon about itself.
   kBuildInfo,
   kScrapes,
@@ -72,6 +79,8 @@ enum class Metric : std::uint8_t {
   kDrainCut,
   kCollectorDuration,
   kCollectorUp,
+  kSeries,
+  kLabelOverflow,
   // GPU.
   kGpuUp,
   kGpuUtilization,
@@ -117,8 +126,31 @@ enum class Metric : std::uint8_t {
   kProcessVirtualMemory,
   kProcessStartTime,
   kProcessThreads,
+  // Names of vLLM.
+  kVllmRunning,
+  kVllmWaiting,
+  kVllmKvCacheUsage,
+  kVllmPromptTokens,
+  kVllmGenerationTokens,
+  kVllmRequestSuccess,
+  kVllmTimeToFirstToken,
+  kVllmInterTokenLatency,
+  kVllmRequestLatency,
+  kVllmQueueTime,
+  kVllmPrefillTime,
+  kVllmDecodeTime,
+  kVllmRequestPromptTokens,
+  kVllmRequestGenerationTokens,
+  kVllmPrefixCacheQueries,
+  kVllmPrefixCacheHits,
+  kVllmPreemptions,
+  kVllmCacheConfig,
+  // Names of OpenTelemetry's conventions.
+  kOtelRequestDuration,
+  kOtelTimeToFirstToken,
+  kOtelTimePerOutputToken,
 };
-inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kProcessThreads) + 1;
+inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kOtelTimePerOutputToken) + 1;
 
 enum class MetricType : std::uint8_t { kCounter, kGauge, kHistogram };
 
@@ -127,8 +159,8 @@ enum class Unit : std::uint8_t { kCount, kSeconds, kBytes, kRatio, kCelsius, kWa
 inline constexpr std::size_t kUnitCount = 8;
 
 // A heading in docs/METRICS.md.
-enum class Section : std::uint8_t { kRequests, kQueue, kEngine, kModel, kDaemon, kGpu, kHost, kProcess };
-inline constexpr std::size_t kSectionCount = 8;
+enum class Section : std::uint8_t { kRequests, kQueue, kEngine, kModel, kDaemon, kGpu, kHost, kProcess, kCompat };
+inline constexpr std::size_t kSectionCount = 9;
 
 // One label and the values it can take; an empty set means that the values come from the configuration or the build, and are few.
 struct Label {

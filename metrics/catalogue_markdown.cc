@@ -28,6 +28,9 @@ constexpr std::array<SectionText, kSectionCount> kSections{{
      "what a chip or driver does not support is missing, and the log says why, once."},
     {"Host", "The machine and the container around the daemon. What cannot be read is missing."},
     {"Process", "What Prometheus's client libraries export for every process, under the names that dashboards expect."},
+    {"Names other tools look for",
+     "The same facts under the names of other projects, exported when `observability.compat` lists `vllm` or `otel`. vLLM's dashboards and "
+     "gateways that\nroute by its metrics then work unchanged."},
 }};
 
 void AppendNumber(std::string& out, double value) {
@@ -72,7 +75,7 @@ void AppendLabelValues(std::string& out) {
       for (const std::string_view value : label.values) {
         if (!first) out += ", ";
         first = false;
-        out.append(value);
+        out.append(value.empty() ? "(empty)" : value);
       }
       out += "\n";
     }

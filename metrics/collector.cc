@@ -85,13 +85,21 @@ void CollectorRunner::RunOne(Entry& entry, MonotonicTime now) {
     }
     if (result && entry.fault) note_(NoteLevel::kInfo, who + ": works again");
   }
-  entry.fault = result ? std::nullopt : std::optional(result.error());
   auto published = std::make_shared<const Families>(std::move(families));
   const std::lock_guard lock(mutex_);
+  entry.fault = result ? std::nullopt : std::optional(result.error());
   entry.families = std::move(published);
   entry.duration = duration;
   entry.ran = true;
-  entry.up = result.has_value();
+}
+
+std::vector<CollectorState> CollectorRunner::States() const {
+  std::vector<CollectorState> states;
+  const std::lock_guard lock(mutex_);
+  for (const Entry& entry : entries_) {
+    if (entry.ran) states.push_back({entry.collector->name(), entry.fault ? entry.fault->message : "", entry.duration});
+  }
+  return states;
 }
 
 Families CollectorRunner::Collect() const {
@@ -102,7 +110,7 @@ Families CollectorRunner::Collect() const {
     for (const Entry& entry : entries_) {
       if (!entry.ran) continue;
       duration.Add({entry.collector->name()}, ToSeconds(entry.duration));
-      up.Add({entry.collector->name()}, entry.up ? 1 : 0);
+      up.Add({entry.collector->name()}, entry.fault ? 0 : 1);
       published.push_back(entry.families);
     }
   }

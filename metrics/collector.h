@@ -37,6 +37,13 @@ class Collector {
   virtual Result<> Collect(MonotonicTime now, Families& families) = 0;
 };
 
+// How a collector's last run went.
+struct CollectorState {
+  std::string_view name;
+  std::string fault;  // empty when it succeeded
+  Duration duration{};
+};
+
 class CollectorRunner final : public prometheus::Collectable {
  public:
   // `clock` must outlive the runner. `note` hears of a collector that begins to fail, or to work again; it may be empty.
@@ -58,19 +65,20 @@ class CollectorRunner final : public prometheus::Collectable {
 
   // What the collectors last made, and their own duration and success. Any thread.
   Families Collect() const override;
+  // Of those that have run. Any thread.
+  std::vector<CollectorState> States() const;
 
  private:
   struct Entry {
     std::unique_ptr<Collector> collector;
     Duration period{};
     MonotonicTime due{};
-    std::optional<Status> fault;  // of the last run; the runner's thread alone
 
-    // Published, under mutex_.
+    // Of the last run; published under mutex_.
+    std::optional<Status> fault;
     std::shared_ptr<const Families> families;
     Duration duration{};
     bool ran = false;
-    bool up = false;
   };
   void RunOne(Entry& entry, MonotonicTime now);
   void Loop();

@@ -62,6 +62,8 @@ void EngineMetrics::CollectEngines(std::vector<prometheus::MetricFamily>& famili
       bytes(Metric::kKvCacheBytes);
   FamilyBuilder query(Metric::kPrefixCacheQueryTokens), hit(Metric::kPrefixCacheHitTokens), preemptions(Metric::kPreemptions);
   FamilyBuilder info(Metric::kModelInfo), load(Metric::kModelLoadTime), weights(Metric::kModelWeightsBytes);
+  FamilyBuilder peak_bytes(Metric::kModelPeakBandwidth), peak_flops(Metric::kModelPeakFlops);
+  FamilyBuilder bandwidth(Metric::kEngineBandwidthUtilization), arithmetic(Metric::kEngineArithmeticUtilization);
   const MonotonicTime now = clock_.Now();
   for (std::uint16_t m = 0; m < ledger_.other_model(); ++m) {
     const std::string& model = ledger_.models()[m];
@@ -92,9 +94,16 @@ void EngineMetrics::CollectEngines(std::vector<prometheus::MetricFamily>& famili
              1);
     load.Add({model}, facts.load_seconds);
     weights.Add({model}, static_cast<double>(facts.weights_bytes));
+    if (rates_ == nullptr || facts.peak_bytes_per_second <= 0 || facts.peak_flops_per_second <= 0) continue;
+    const RecentRates::PerSecond rate = rates_->Read(m, now);
+    peak_bytes.Add({model}, facts.peak_bytes_per_second);
+    peak_flops.Add({model}, facts.peak_flops_per_second);
+    bandwidth.Add({model}, rate.weight_bytes / facts.peak_bytes_per_second);
+    arithmetic.Add({model}, rate.flops / facts.peak_flops_per_second);
   }
-  for (FamilyBuilder* builder : {&depth, &capacity, &oldest, &without_token, &drain_rate, &running, &step_age, &state, &blocks, &used,
-                                 &usage, &bytes, &query, &hit, &preemptions, &info, &load, &weights}) {
+  for (FamilyBuilder* builder :
+       {&depth, &capacity, &oldest, &without_token, &drain_rate, &running, &step_age, &state,      &blocks,     &used,      &usage,
+        &bytes, &query,    &hit,    &preemptions,   &info,       &load,    &weights,  &peak_bytes, &peak_flops, &bandwidth, &arithmetic}) {
     families.push_back(builder->Take());
   }
 }

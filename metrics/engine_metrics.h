@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "metrics/health.h"
+#include "metrics/recent_rates.h"
 #include "runtime/base/clock.h"
 #include "runtime/engine/engine_status.h"
 #include "runtime/engine/ledger.h"
@@ -27,6 +28,9 @@ struct ModelFacts {
   double load_seconds = 0;
   std::uint64_t weights_bytes = 0;
   int max_running = 0;
+  // What the machine can do at best with it; 0 while that is not known.
+  double peak_bytes_per_second = 0;
+  double peak_flops_per_second = 0;
 };
 
 // One model as it is now.
@@ -41,7 +45,9 @@ class EngineMetrics final : public prometheus::Collectable {
   // `look` gives the state of the model with that index of Ledger::models(), or nothing while it is not loaded. Called from any thread.
   using Look = std::function<std::optional<ModelNow>(std::uint16_t model)>;
 
-  EngineMetrics(const engine::Ledger& ledger, const Clock& clock, Look look) : ledger_(ledger), clock_(clock), look_(std::move(look)) {}
+  // `rates` may be nullptr: then nothing is said of how hard engines work the machine.
+  EngineMetrics(const engine::Ledger& ledger, const Clock& clock, Look look, const RecentRates* rates = nullptr)
+      : ledger_(ledger), clock_(clock), look_(std::move(look)), rates_(rates) {}
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
@@ -52,6 +58,7 @@ class EngineMetrics final : public prometheus::Collectable {
   const engine::Ledger& ledger_;
   const Clock& clock_;
   const Look look_;
+  const RecentRates* const rates_;
 };
 
 }  // namespace inferd::metrics

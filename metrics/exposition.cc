@@ -1,11 +1,13 @@
 #include "metrics/exposition.h"
 
-#include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
+#include <optional>
+#include <vector>
 
+#include "metrics/exemplars.h"
 #include "runtime/base/utf8.h"
 
 namespace inferd::metrics {
@@ -57,7 +59,7 @@ void AppendEscaped(std::string& out, const std::string& text, bool quotes) {
 
 class Writer {
  public:
-  explicit Writer(Format format) : format_(format) {}
+  Writer(Format format, const ExemplarTable* exemplars) : format_(format), exemplars_(exemplars) {}
 
   void Family(const MetricFamily& family) {
     std::string_view name = family.name;
@@ -67,7 +69,13 @@ class Writer {
     out_.append("# HELP ").append(name).append(" ");
     AppendEscaped(out_, family.help, format_ == Format::kOpenMetrics);
     out_.append("\n# TYPE ").append(name).append(" ").append(TypeName(family.type)).append("\n");
-    for (const ClientMetric& metric : family.metric) Series(family, metric);
+    const bool has_exemplars = format_ == Format::kOpenMetrics && exemplars_ != nullptr && exemplars_->Has(family.name);
+    for (const ClientMetric& metric : family.metric) {
+      ReadLabels(metric);
+      places_.clear();
+      if (has_exemplars) ReadExemplars(family.name, metric);
+      Series(family, metric);
+    }
   }
 
   std::string Finish() {
@@ -76,93 +84,82 @@ class Writer {
   }
 
  private:
+  // Once for all samples of the series.
+  void ReadLabels(const ClientMetric& metric) {
+    labels_.clear();
+    for (const ClientMetric::Label& label : metric.label) {
+      labels_.append(labels_.empty() ? "" : ",").append(label.name).append("=\"");
+      AppendEscaped(labels_, label.value, true);
+      labels_ += '"';
+    }
+  }
+
+  void ReadExemplars(const std::string& name, const ClientMetric& metric) {
+    std::vector<std::string_view> values;
+    for (const ClientMetric::Label& label : metric.label) values.push_back(label.value);
+    if (const ExemplarTable::Series* series = exemplars_->Find(name, values)) places_ = series->Read();
+  }
+
   void Series(const MetricFamily& family, const ClientMetric& metric) {
     switch (family.type) {
-      case MetricType::Counter: Sample(family.name, "", metric, nullptr, metric.counter.value); return;
+      case MetricType::Counter: Sample(family.name, "", {}, metric.counter.value, 0); return;
       case MetricType::Histogram: Histogram(family.name, metric); return;
-      default: Sample(family.name, "", metric, nullptr, metric.gauge.value); return;
+      default: Sample(family.name, "", {}, metric.gauge.value, kNoPlace); return;
     }
   }
 
   void Histogram(const std::string& name, const ClientMetric& metric) {
+    std::string bound;
+    std::size_t place = 0;
     for (const ClientMetric::Bucket& bucket : metric.histogram.bucket) {
-      std::string bound;
+      bound.clear();
       AppendNumber(bound, bucket.upper_bound);
       // OpenMetrics wants floats, so that 1 and 1.0 are not two series.
       if (format_ == Format::kOpenMetrics && bound.find_first_of(".eIN") == std::string::npos) bound += ".0";
-      Sample(name, "_bucket", metric, &bound, bucket.cumulative_count);
+      Sample(name, "_bucket", bound, bucket.cumulative_count, place++);
     }
-    Sample(name, "_sum", metric, nullptr, metric.histogram.sample_sum);
-    Sample(name, "_count", metric, nullptr, metric.histogram.sample_count);
+    Sample(name, "_sum", {}, metric.histogram.sample_sum, kNoPlace);
+    Sample(name, "_count", {}, metric.histogram.sample_count, kNoPlace);
   }
 
+  // `bound`: of a bucket, else empty. `place`: of its exemplar.
   template <typename Number>
-  void Sample(const std::string& name, std::string_view suffix, const ClientMetric& metric, const std::string* bound, Number value) {
+  void Sample(const std::string& name, std::string_view suffix, std::string_view bound, Number value, std::size_t place) {
     out_.append(name).append(suffix);
-    if (!metric.label.empty() || bound != nullptr) {
-      char separator = '{';
-      for (const ClientMetric::Label& label : metric.label) {
-        out_.append(1, separator).append(label.name).append("=\"");
-        AppendEscaped(out_, label.value, true);
-        out_ += '"';
-        separator = ',';
-      }
-      if (bound != nullptr) out_.append(1, separator).append("le=\"").append(*bound).append("\"");
+    if (!labels_.empty() || !bound.empty()) {
+      out_.append("{").append(labels_);
+      if (!bound.empty()) out_.append(labels_.empty() ? "le=\"" : ",le=\"").append(bound).append("\"");
       out_ += '}';
     }
     out_ += ' ';
     AppendNumber(out_, value);
+    if (place < places_.size() && places_[place]) AppendExemplar(*places_[place]);
     out_ += '\n';
   }
 
+  void AppendExemplar(const Exemplar& exemplar) {
+    out_.append(" # {").append(exemplar.labels).append("} ");
+    AppendNumber(out_, exemplar.value);
+    out_ += ' ';
+    // Seconds; milliseconds are what Prometheus keeps.
+    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(exemplar.at.time_since_epoch()).count();
+    char buffer[32];
+    const auto end = std::to_chars(buffer, buffer + sizeof(buffer), static_cast<double>(milliseconds) / 1e3, std::chars_format::fixed).ptr;
+    out_.append(buffer, end);
+  }
+
+  static constexpr std::size_t kNoPlace = static_cast<std::size_t>(-1);
   const Format format_;
+  const ExemplarTable* const exemplars_;
   std::string out_;
+  std::string labels_;                           // of the series being written
+  std::vector<std::optional<Exemplar>> places_;  // its exemplars
 };
-
-std::string_view Trim(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-// Takes what comes before `separator` off the front of `text`.
-std::string_view Next(std::string_view& text, char separator) {
-  const auto end = text.find(separator);
-  const std::string_view piece = text.substr(0, end);
-  text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
-  return Trim(piece);
-}
 
 }  // namespace
 
-Format ChooseFormat(std::string_view accept) {
-  double best_open = 0;
-  double best_text = 0;
-  while (!accept.empty()) {
-    std::string_view range = Next(accept, ',');
-    const std::string_view type = Next(range, ';');
-    double quality = 1;
-    bool version_fits = true;
-    while (!range.empty()) {
-      const std::string_view parameter = Next(range, ';');
-      if (parameter.starts_with("q=")) quality = std::strtod(std::string(parameter.substr(2)).c_str(), nullptr);
-      if (parameter.starts_with("version="))
-        version_fits = parameter == "version=1.0.0" || parameter == "version=0.0.1" || parameter == "version=0.0.4";
-    }
-    if (!version_fits) continue;
-    if (type == "application/openmetrics-text") best_open = std::max(best_open, quality);
-    if (type == "text/plain" || type == "text/*" || type == "*/*") best_text = std::max(best_text, quality);
-  }
-  return best_open > 0 && best_open >= best_text ? Format::kOpenMetrics : Format::kText;
-}
-
-std::string_view ContentType(Format format) {
-  return format == Format::kText ? "text/plain; version=0.0.4; charset=utf-8"
-                                 : "application/openmetrics-text; version=1.0.0; charset=utf-8";
-}
-
-std::string Render(std::span<const MetricFamily> families, Format format) {
-  Writer writer(format);
+std::string Render(std::span<const MetricFamily> families, Format format, const ExemplarTable* exemplars) {
+  Writer writer(format, exemplars);
   for (const MetricFamily& family : families) writer.Family(family);
   return writer.Finish();
 }

@@ -6,16 +6,14 @@
 
 #include <span>
 #include <string>
-#include <string_view>
 
 namespace inferd::metrics {
 
+class ExemplarTable;
+
 enum class Format { kText, kOpenMetrics };
 
-// The format that a client's Accept header prefers; text when it has no opinion.
-Format ChooseFormat(std::string_view accept);
-std::string_view ContentType(Format format);
-
-std::string Render(std::span<const prometheus::MetricFamily> families, Format format);
+// Exemplars are of OpenMetrics alone; `exemplars` may be nullptr.
+std::string Render(std::span<const prometheus::MetricFamily> families, Format format, const ExemplarTable* exemplars = nullptr);
 
 }  // namespace inferd::metrics

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <deque>
+#include <initializer_list>
 #include <numeric>
 
 #include "metrics/family.h"
+#include "metrics/request_times.h"
 
 namespace inferd::metrics {
 namespace {
@@ -20,28 +23,64 @@ using engine::RequestRecord;
 using engine::StepPhase;
 using prometheus::Histogram;
 
-// A histogram with the catalogue's buckets, and the place of the metric it belongs to.
+// Who was observed, for exemplars; empty labels when nobody can look it up.
+struct Witness {
+  std::string labels;
+  WallTime at{};
+};
+
+// A histogram with the catalogue's buckets.
 struct Series {
   explicit Series(Metric metric) : histogram(BucketsOf(metric)) {}
   Histogram histogram;
 };
 
-bool Reached(MonotonicTime t) { return t != MonotonicTime{}; }
+// The same, with a witness for each bucket.
+struct WitnessedSeries {
+  WitnessedSeries(ExemplarTable& table, Metric metric, std::initializer_list<std::string_view> labels)
+      : histogram(BucketsOf(metric)), exemplars(table.Add(metric, labels)) {}
+  void Observe(double value, const Witness& witness) {
+    histogram.Observe(value);
+    exemplars.Note(value, witness.labels, witness.at);
+  }
+  Histogram histogram;
+  ExemplarTable::Series& exemplars;
+};
 
-bool Successful(Outcome outcome) { return outcome == Outcome::kOk || outcome == Outcome::kLength || outcome == Outcome::kStop; }
+Witness WitnessOf(const RequestRecord& record) {
+  // A trace that is not kept would lead nowhere.
+  if (!record.sampled) return {};
+  return {ExemplarLabels({{"trace_id", record.trace_id.view()}, {"request_id", record.id.view()}}),
+          record.received_wall + (record.ended - record.received)};
+}
+
+bool Reached(MonotonicTime t) { return t != MonotonicTime{}; }
 
 }  // namespace
 
 struct RecordMetrics::RequestSeries {
-  Series duration{Metric::kRequestDuration};
-  Series prefill{Metric::kRequestPrefillTime};
-  Series decode{Metric::kRequestDecodeTime};
-  Series first_token{Metric::kTimeToFirstToken};
-  Series per_token{Metric::kTimePerOutputToken};
-  Series prompt_tokens{Metric::kRequestPromptTokens};
-  Series generated_tokens{Metric::kRequestGeneratedTokens};
-  std::array<Series, kPriorities> queue{Series(Metric::kRequestQueueTime), Series(Metric::kRequestQueueTime),
-                                        Series(Metric::kRequestQueueTime)};
+  RequestSeries(ExemplarTable& table, std::string_view model, std::string_view endpoint)
+      : duration(table, Metric::kRequestDuration, {model, endpoint}),
+        prefill(table, Metric::kRequestPrefillTime, {model, endpoint}),
+        decode(table, Metric::kRequestDecodeTime, {model, endpoint}),
+        first_token(table, Metric::kTimeToFirstToken, {model, endpoint}),
+        per_token(table, Metric::kTimePerOutputToken, {model, endpoint}),
+        prompt_tokens(table, Metric::kRequestPromptTokens, {model, endpoint}),
+        generated_tokens(table, Metric::kRequestGeneratedTokens, {model, endpoint}) {
+    for (std::size_t p = 0; p < kPriorities; ++p)
+      queue.emplace_back(table, Metric::kRequestQueueTime,
+                         std::initializer_list<std::string_view>{model, endpoint, PriorityName(static_cast<Priority>(p))});
+    for (std::size_t o = 0; o < engine::kOutcomes; ++o)
+      ended.push_back(&table.Add(Metric::kRequestsEnded, {model, endpoint, OutcomeName(static_cast<Outcome>(o))}));
+    for (std::size_t r = 1; r < engine::kRefusalReasons; ++r)
+      rejected.push_back(
+          &table.Add(Metric::kRequestsRejected, {model, endpoint, RefusalReasonName(static_cast<engine::RefusalReason>(r))}));
+  }
+
+  WitnessedSeries duration, prefill, decode, first_token, per_token, prompt_tokens, generated_tokens;
+  std::deque<WitnessedSeries> queue;  // by priority
+  // Counters that the ledger holds: by outcome, and by reason without kNone.
+  std::vector<ExemplarTable::Series*> ended, rejected;
 };
 
 struct RecordMetrics::StepSeries {
@@ -56,7 +95,10 @@ struct RecordMetrics::StepSeries {
 };
 
 RecordMetrics::RecordMetrics(const std::vector<std::string>& models) : models_(models) {
-  for (std::size_t i = 0; i < models_.size() * kEndpoints; ++i) requests_.push_back(std::make_unique<RequestSeries>());
+  for (const std::string& model : models_) {
+    for (std::size_t e = 0; e < kEndpoints; ++e)
+      requests_.push_back(std::make_unique<RequestSeries>(exemplars_, model, EndpointName(static_cast<Endpoint>(e))));
+  }
   // The last name stands for requests that named no model; no engine steps under it.
   for (std::size_t i = 0; i + 1 < models_.size(); ++i) steps_.push_back(std::make_unique<StepSeries>());
 }
@@ -65,23 +107,23 @@ RecordMetrics::~RecordMetrics() = default;
 
 void RecordMetrics::OnRequest(const RequestRecord& record) {
   RequestSeries& series = *requests_[record.model * kEndpoints + static_cast<std::size_t>(record.endpoint)];
+  const Witness witness = WitnessOf(record);
+  series.ended[static_cast<std::size_t>(record.outcome)]->Note(1, witness.labels, witness.at);
+  if (record.refusal != engine::RefusalReason::kNone)
+    series.rejected[static_cast<std::size_t>(record.refusal) - 1]->Note(1, witness.labels, witness.at);
   // What was never admitted would make latencies look better, the more the busier the server is; rejections have counters of their own.
   if (!Reached(record.admitted)) return;
-  series.duration.histogram.Observe(ToSeconds(record.ended - record.received));
-  series.prompt_tokens.histogram.Observe(record.prompt_tokens);
-  series.generated_tokens.histogram.Observe(record.generated_tokens);
+  series.duration.Observe(ToSeconds(record.ended - record.received), witness);
+  series.prompt_tokens.Observe(record.prompt_tokens, witness);
+  series.generated_tokens.Observe(record.generated_tokens, witness);
   // A request that ended in the queue waited until its end.
   const MonotonicTime left_queue = Reached(record.scheduled) ? record.scheduled : record.ended;
-  series.queue[static_cast<std::size_t>(record.priority)].histogram.Observe(ToSeconds(left_queue - record.admitted));
+  series.queue[static_cast<std::size_t>(record.priority)].Observe(ToSeconds(left_queue - record.admitted), witness);
   if (!Reached(record.first_token)) return;
-  series.first_token.histogram.Observe(ToSeconds(record.first_token - record.received));
-  series.prefill.histogram.Observe(ToSeconds(record.first_token - record.scheduled));
-  series.decode.histogram.Observe(ToSeconds(record.last_token - record.first_token));
-  // Choices are generated side by side: the gap is that of one of them.
-  const std::uint32_t tokens = record.generated_tokens / std::max(record.choices, 1U);
-  if (Successful(record.outcome) && tokens > 1) {
-    series.per_token.histogram.Observe(ToSeconds(record.last_token - record.first_token) / (tokens - 1));
-  }
+  series.first_token.Observe(ToSeconds(record.first_token - record.received), witness);
+  series.prefill.Observe(ToSeconds(record.first_token - record.scheduled), witness);
+  series.decode.Observe(ToSeconds(record.last_token - record.first_token), witness);
+  if (const auto gap = TimePerOutputToken(record)) series.per_token.Observe(*gap, witness);
 }
 
 void RecordMetrics::OnStep(const engine::StepRecord& record) {
@@ -101,7 +143,7 @@ void RecordMetrics::OnStep(const engine::StepRecord& record) {
 
 std::vector<prometheus::MetricFamily> RecordMetrics::Collect() const {
   std::vector<prometheus::MetricFamily> families;
-  const auto per_request = [&](Metric metric, Series RequestSeries::*member) {
+  const auto per_request = [&](Metric metric, WitnessedSeries RequestSeries::*member) {
     FamilyBuilder builder(metric);
     for (std::size_t m = 0; m < models_.size(); ++m) {
       for (std::size_t e = 0; e < kEndpoints; ++e) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "metrics/exemplars.h"
 #include "metrics/recorder.h"
 #include "runtime/engine/records.h"
 
@@ -28,9 +29,13 @@ class RecordMetrics final : public RecordView, public prometheus::Collectable {
   // Seconds each model's engine has spent in steps. Any thread.
   std::vector<double> BusySeconds() const;
 
+  // One request for each bucket and each outcome, among those whose traces are kept. Any thread.
+  const ExemplarTable& exemplars() const { return exemplars_; }
+
  private:
   struct RequestSeries;  // one per model and endpoint
   struct StepSeries;     // one per model
+  ExemplarTable exemplars_;
   std::vector<std::string> models_;
   std::vector<std::unique_ptr<RequestSeries>> requests_;
   std::vector<std::unique_ptr<StepSeries>> steps_;

@@ -19,12 +19,18 @@ std::vector<prometheus::MetricFamily> Registry::Collect() const {
       failures_.fetch_add(1);
     }
   }
-  std::sort(families.begin(), families.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  const auto sort = [&] { std::sort(families.begin(), families.end(), [](const auto& a, const auto& b) { return a.name < b.name; }); };
+  sort();  // the budget keeps what comes first
+  constexpr std::size_t kOwn = 2;
+  const std::size_t series = budget_.Apply(families) + kOwn;
+  families.push_back(OneSeries(Metric::kSeries, static_cast<double>(series)));
+  families.push_back(OneSeries(Metric::kLabelOverflow, static_cast<double>(budget_.overflowed())));
+  sort();
   return families;
 }
 
-Scraper::Scraper(Registry& registry, const Clock& clock)
-    : registry_(registry), clock_(clock), duration_(BucketsOf(Metric::kScrapeDuration)) {
+Scraper::Scraper(Registry& registry, const Clock& clock, const ExemplarTable* exemplars)
+    : registry_(registry), clock_(clock), exemplars_(exemplars), duration_(BucketsOf(Metric::kScrapeDuration)) {
   registry.Add(*this);
 }
 
@@ -34,7 +40,7 @@ std::string Scraper::Scrape(Format format, const std::vector<std::string>& names
   if (!names.empty()) {
     std::erase_if(families, [&](const auto& family) { return std::find(names.begin(), names.end(), family.name) == names.end(); });
   }
-  std::string text = Render(families, format);
+  std::string text = Render(families, format, exemplars_);
   scrapes_.fetch_add(1);
   duration_.Observe(ToSeconds(clock_.Now() - start));
   return text;

@@ -50,14 +50,13 @@ Collectors::Collectors(const Views& views, const metrics::RecordMetrics& records
   auto rapl = std::make_unique<metrics::RaplCollector>();
   const metrics::RaplCollector& packages = *rapl;  // lives as long as the runner, as the collector that asks it does
   runner_.Add(std::move(rapl), slow);
-  // After those that it asks. The engine computes on the processor, so the processor's energy is that of the models; the GPUs' stands in
-  // for it where the kernel does not let the daemon read it.
+  // After those that it asks.
   std::vector<std::string> models = views.ledger.models();
   models.pop_back();  // "other" has no engine
   runner_.Add(std::make_unique<metrics::EnergyCollector>(
                   std::move(models),
-                  std::vector<metrics::EnergyCollector::Source>{[&packages] { return packages.energy_joules(); },
-                                                                [gpus = gpus_] { return gpus->energy_joules(); }},
+                  std::vector<metrics::EnergyCollector::Source>{{"cpu", [&packages] { return packages.energy_joules(); }},
+                                                                {"gpu", [gpus = gpus_] { return gpus->energy_joules(); }}},
                   [&records] { return records.BusySeconds(); }),
               slow);
   runner_.Add(std::make_unique<metrics::ClockCollector>(), slow);

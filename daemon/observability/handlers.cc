@@ -9,7 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "metrics/exposition.h"
+#include "daemon/observability/json_writer.h"
+#include "metrics/negotiation.h"
 
 namespace inferd::daemon {
 namespace {
@@ -18,7 +19,7 @@ using metrics::Health;
 using metrics::ModelNow;
 using metrics::Verdict;
 
-constexpr std::array<std::string_view, 5> kPaths{"/metrics", "/livez", "/readyz", "/healthz", "/load"};
+constexpr std::array<std::string_view, 6> kPaths{"/metrics", "/livez", "/readyz", "/healthz", "/load", "/status"};
 
 HttpResponse Plain(int status, std::string text) {
   HttpResponse response;
@@ -26,22 +27,6 @@ HttpResponse Plain(int status, std::string text) {
   response.content_type = "text/plain; charset=utf-8";
   response.body = std::move(text) + "\n";
   return response;
-}
-
-// A JSON string (RFC 8259): reasons hold plain sentences and model names.
-std::string Quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
 }
 
 int HexDigit(char c) {
@@ -102,6 +87,7 @@ HttpResponse ObservabilityHandlers::Handle(const RequestHead& head) {
   if (head.path == "/livez") return Livez();
   if (head.path == "/readyz") return Readyz();
   if (head.path == "/healthz") return Healthz();
+  if (head.path == "/status") return StatusOf();
   return Load();
 }
 
@@ -140,9 +126,17 @@ HttpResponse ObservabilityHandlers::Healthz() const {
   const Health health = Judge();
   HttpResponse response;
   response.status = IsHealthy(health.verdict) ? 200 : 503;
-  std::string reasons;
-  for (const std::string& reason : health.reasons) reasons += (reasons.empty() ? "" : ", ") + Quoted(reason);
-  response.body = fmt::format("{{\"status\": \"{}\", \"reasons\": [{}]}}\n", VerdictName(health.verdict), reasons);
+  JsonWriter json;
+  json.BeginObject().Member("status", VerdictName(health.verdict)).Key("reasons").BeginArray();
+  for (const std::string& reason : health.reasons) json.Value(reason);
+  json.EndArray().EndObject();
+  response.body = json.Take() + "\n";
+  return response;
+}
+
+HttpResponse ObservabilityHandlers::StatusOf() const {
+  HttpResponse response;
+  response.body = status_(Judge());
   return response;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "daemon/api/http.h"
 #include "daemon/lifecycle.h"
@@ -20,8 +21,11 @@ class ObservabilityHandlers {
   using Look = metrics::EngineMetrics::Look;
 
   // `models`: how many models are configured; `look` gives each of them as it is now. All must outlive the handlers.
-  ObservabilityHandlers(const Clock& clock, const Lifecycle& lifecycle, metrics::Scraper& scraper, std::uint16_t models, Look look)
-      : clock_(clock), lifecycle_(lifecycle), scraper_(scraper), models_(models), look_(std::move(look)) {}
+  // `status` makes the answer of /status from the daemon's verdict.
+  using Status = std::function<std::string(const metrics::Health&)>;
+  ObservabilityHandlers(const Clock& clock, const Lifecycle& lifecycle, metrics::Scraper& scraper, std::uint16_t models, Look look,
+                        Status status)
+      : clock_(clock), lifecycle_(lifecycle), scraper_(scraper), models_(models), look_(std::move(look)), status_(std::move(status)) {}
 
   // Any method, any path: 404 lists the paths there are, 405 the methods.
   HttpResponse Handle(const RequestHead& head);
@@ -38,12 +42,14 @@ class ObservabilityHandlers {
   HttpResponse Readyz() const;
   HttpResponse Healthz() const;
   HttpResponse Load() const;
+  HttpResponse StatusOf() const;
 
   const Clock& clock_;
   const Lifecycle& lifecycle_;
   metrics::Scraper& scraper_;
   const std::uint16_t models_;
   const Look look_;
+  const Status status_;
 };
 
 }  // namespace inferd::daemon

@@ -1,20 +1,27 @@
 #include "daemon/observability/plane.h"
 
+#include <fmt/format.h>
+
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "daemon/admission.h"
 #include "daemon/api/keys.h"
+#include "daemon/log.h"
 #include "daemon/observability/collectors.h"
 #include "daemon/observability/daemon_metrics.h"
 #include "daemon/observability/handlers.h"
 #include "daemon/observability/server.h"
+#include "daemon/observability/status_page.h"
 #include "metrics/collectors/process.h"
+#include "metrics/compat_metrics.h"
 #include "metrics/engine_metrics.h"
+#include "metrics/recent_rates.h"
 #include "metrics/record_metrics.h"
 #include "metrics/recorder.h"
 #include "metrics/registry.h"
+#include "metrics/slo.h"
 
 namespace inferd::daemon {
 namespace {
@@ -31,7 +38,9 @@ std::optional<metrics::ModelNow> LookAt(const Views& views, std::uint16_t index)
                .sha256 = facts.sha256,
                .load_seconds = ToSeconds(facts.load_time),
                .weights_bytes = facts.weight_bytes,
-               .max_running = model->engine->options().max_running};
+               .max_running = model->engine->options().max_running,
+               .peak_bytes_per_second = facts.peak.bytes_per_second,
+               .peak_flops_per_second = facts.peak.flops_per_second};
   now.status = model->engine->status();
   now.health = metrics::JudgeEngine(now.status, now.facts.max_running, views.clock.Now());
   const State state = views.lifecycle.state();
@@ -40,19 +49,38 @@ std::optional<metrics::ModelNow> LookAt(const Views& views, std::uint16_t index)
   return now;
 }
 
+// A target of 0 is not kept.
+metrics::SloTargets TargetsOf(const config::Slo& slo) {
+  const auto target = [](Duration duration) { return duration > Duration::zero() ? std::optional(duration) : std::nullopt; };
+  return {.ttft = target(slo.ttft), .inter_token = target(slo.inter_token), .duration = target(slo.duration)};
+}
+
 class Plane final : public ObservabilityPlane {
  public:
   explicit Plane(const Views& views)
       : views_(views),
         recorder_(views.requests, views.steps),
         record_metrics_(views.ledger.models()),
-        engine_metrics_(views.ledger, views.clock, [&views](std::uint16_t m) { return LookAt(views, m); }),
+        rates_(views.ledger.models().size()),
+        engine_metrics_(
+            views.ledger, views.clock, [&views](std::uint16_t m) { return LookAt(views, m); }, &rates_),
         collectors_(views, record_metrics_),
-        scraper_(registry_, views.clock),
-        handlers_(views.clock, views.lifecycle, scraper_, static_cast<std::uint16_t>(views.models.size()),
-                  [&views](std::uint16_t m) { return LookAt(views, m); }) {
-    recorder_.Add(record_metrics_);
-    registry_.Add(record_metrics_);
+        slo_metrics_(views.ledger.models(), TargetsOf(views.config.slo)),
+        registry_(static_cast<std::size_t>(views.config.observability.max_series)),
+        status_(
+            views, [&views](std::uint16_t m) { return LookAt(views, m); }, rates_, collectors_),
+        scraper_(registry_, views.clock, &record_metrics_.exemplars()),
+        handlers_(
+            views.clock, views.lifecycle, scraper_, static_cast<std::uint16_t>(views.models.size()),
+            [&views](std::uint16_t m) { return LookAt(views, m); },
+            [this](const metrics::Health& health) { return status_.Render(health); }) {
+    recorder_.Add(rates_);
+    Show(record_metrics_);
+    Show(slo_metrics_);
+    for (const std::string& names : views.config.observability.compat) {
+      if (names == "vllm") Show(vllm_metrics_.emplace(views.ledger, [&views](std::uint16_t m) { return LookAt(views, m); }));
+      if (names == "otel") Show(otel_metrics_.emplace(views.ledger.models()));
+    }
     registry_.Add(engine_metrics_);
     registry_.Add(process_);
     registry_.Add(collectors_.runner());
@@ -68,6 +96,11 @@ class Plane final : public ObservabilityPlane {
     INFERD_RETURN_IF_ERROR(server_->Start());
     recorder_.Start();
     collectors_.Start();
+    registry_.Collect();
+    if (const std::uint64_t n = registry_.overflowed(); n > 0) {
+      Log(Level::kWarn, fmt::format("the metrics have more than observability.max_series = {} series: {} label values are shown as other",
+                                    views_.config.observability.max_series, n));
+    }
     return server_->port();
   }
 
@@ -78,6 +111,13 @@ class Plane final : public ObservabilityPlane {
   }
 
  private:
+  // A view of the records that /metrics shows.
+  template <typename View>
+  void Show(View& view) {
+    recorder_.Add(view);
+    registry_.Add(view);
+  }
+
   // With keys configured, who is not on this machine needs one that may read metrics; probes of health and life need none.
   HttpResponse Guarded(const RequestHead& head) {
     const std::shared_ptr<const KeyStore> keys = *views_.keys.Get();
@@ -99,10 +139,15 @@ class Plane final : public ObservabilityPlane {
   const Views& views_;
   metrics::Recorder recorder_;
   metrics::RecordMetrics record_metrics_;
+  metrics::RecentRates rates_;
   metrics::EngineMetrics engine_metrics_;
   metrics::ProcessCollector process_;
   Collectors collectors_;
+  metrics::SloMetrics slo_metrics_;
+  std::optional<metrics::VllmMetrics> vllm_metrics_;
+  std::optional<metrics::OtelMetrics> otel_metrics_;
   metrics::Registry registry_;
+  StatusPage status_;
   metrics::Scraper scraper_;
   ObservabilityHandlers handlers_;
   std::optional<ObservabilityServer> server_;

@@ -12,18 +12,23 @@
 #include <chrono>
 #include <exception>
 #include <future>
+#include <optional>
 #include <utility>
 #include <vector>
+
+#include "daemon/observability/gzip.h"
+#include "metrics/negotiation.h"
 
 namespace inferd::daemon {
 namespace {
 
-// civetweb's own defaults that do not fit are set here. Not set on purpose: document_root (no files are served) and anything of TLS
-// (Debian's build crashes in a handshake).
+// civetweb's own defaults that do not fit are set here. A client has a quarter of a second for the whole head of a request, which scrapers
+// send in one packet, and for each piece of an answer: a thread is not held longer by one that is slow. Not set on purpose: document_root
+// (no files are served) and anything of TLS (Debian's build crashes in a handshake).
 std::vector<std::string> CivetOptions(const ObservabilityServerOptions& options) {
   return {"listening_ports",    options.listen, "num_threads",           std::to_string(options.threads),
           "enable_keep_alive",  "yes",          "keep_alive_timeout_ms", "2000",
-          "request_timeout_ms", "1000",         "tcp_nodelay",           "1",
+          "request_timeout_ms", "250",          "tcp_nodelay",           "1",
           "max_request_size",   "16384"};
 }
 
@@ -91,8 +96,18 @@ class ObservabilityServer::Civet final : public CivetHandler {
       head.headers.push_back({std::move(name), info->http_headers[i].value});
     }
     HttpResponse response = Respond(head);
-    // A body that nobody read would be taken for the next request.
-    const bool close = info->content_length > 0 || !head.Find("transfer-encoding").empty();
+    if (response.body.size() >= kWorthPacking) {
+      response.Set("Vary", "Accept-Encoding");
+      if (metrics::AcceptsGzip(head.Find("accept-encoding"))) {
+        if (std::optional<std::string> packed = Gzip(response.body)) {
+          response.body = std::move(*packed);
+          response.Set("Content-Encoding", "gzip");
+        }
+      }
+    }
+    // A body that nobody read would be taken for the next request. When threads get scarce none waits for what a client may want next.
+    const bool close =
+        info->content_length > 0 || !head.Find("transfer-encoding").empty() || owner_.connections_ > owner_.options_.threads / 2;
     std::string text = fmt::format(
         "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nCache-Control: no-store\r\nConnection: {}\r\n", response.status,
         ReasonPhrase(response.status), response.content_type, response.body.size(), close ? "close" : "keep-alive");

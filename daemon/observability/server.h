@@ -20,7 +20,9 @@ namespace inferd::daemon {
 
 struct ObservabilityServerOptions {
   std::string listen;  // "127.0.0.1:9464"; port 0 lets the system choose
-  int threads = 64;    // a thread serves a connection; most of them wait for a slow client
+  // A thread serves a connection, and nearly all of them wait for a slow client: so many that thousands of those do not fill them for long.
+  // One costs about 30 KB.
+  int threads = 256;
 };
 
 class ObservabilityServer {

@@ -21,34 +21,37 @@ EnergyCollector::EnergyCollector(std::vector<std::string> models, std::vector<So
     : models_(std::move(models)),
       sources_(std::move(sources)),
       busy_seconds_(std::move(busy_seconds)),
-      last_busy_(models_.size(), 0),
-      joules_(models_.size(), 0) {}
+      accounts_(sources_.size()),
+      last_busy_(models_.size(), 0) {}
 
 Result<> EnergyCollector::Collect(MonotonicTime /*now*/, Families& families) {
-  std::optional<double> joules;
-  std::size_t source = 0;
-  for (; source < sources_.size() && !joules; ++source) joules = sources_[source]();
-  // Nothing is shown on a machine that never told its energy: a zero would say that the tokens were free.
-  if (!joules && !source_) return Error(Code::kUnavailable, "neither processor nor GPU tells its energy");
-
-  const std::vector<double> busy = busy_seconds_();
+  std::vector<double> busy = busy_seconds_();
+  busy.resize(models_.size(), 0);
   std::vector<double> worked(models_.size(), 0);
-  for (std::size_t m = 0; m < models_.size() && m < busy.size(); ++m) worked[m] = std::max(0.0, busy[m] - last_busy_[m]);
-  if (joules) {
-    // Counters of two sources have nothing to do with each other, and one that was reset starts anew.
-    if (source_ == source) {
-      const std::vector<double> shares = ShareEnergy(*joules - last_joules_, worked);
-      for (std::size_t m = 0; m < models_.size(); ++m) joules_[m] += shares[m];
-    }
-    source_ = source;
-    last_joules_ = *joules;
-    last_busy_ = busy;
-    last_busy_.resize(models_.size(), 0);
-  }
+  for (std::size_t m = 0; m < models_.size(); ++m) worked[m] = std::max(0.0, busy[m] - last_busy_[m]);
+  last_busy_ = std::move(busy);
+
   FamilyBuilder energy(Metric::kEnergy);
-  for (std::size_t m = 0; m < models_.size(); ++m) energy.Add({models_[m]}, joules_[m]);
-  families.push_back(energy.Take());
-  if (!joules) return Error(Code::kUnavailable, "neither processor nor GPU tells its energy any more");
+  bool any = false;
+  for (std::size_t s = 0; s < sources_.size(); ++s) {
+    Account& account = accounts_[s];
+    const std::optional<double> joules = sources_[s].read();
+    if (joules) {
+      any = true;
+      account.joules.resize(models_.size(), 0);
+      // After a gap the counter may be another one's: it starts anew.
+      if (account.last_joules) {
+        const std::vector<double> shares = ShareEnergy(*joules - *account.last_joules, worked);
+        for (std::size_t m = 0; m < models_.size(); ++m) account.joules[m] += shares[m];
+      }
+    }
+    account.last_joules = joules;
+    // Nothing is shown of what was never told: a zero would say that the tokens were free.
+    for (std::size_t m = 0; m < account.joules.size(); ++m) energy.Add({models_[m], sources_[s].name}, account.joules[m]);
+  }
+  prometheus::MetricFamily family = energy.Take();
+  if (!family.metric.empty()) families.push_back(std::move(family));
+  if (!any) return Error(Code::kUnavailable, "neither processor nor GPU tells its energy");
   return {};
 }
 

@@ -1,11 +1,13 @@
-// Shares the machine's measured energy among the models, so that joules per generated token can be computed. The counters come from other
-// collectors; this one only divides.
+// Shares the machine's measured energy among the models, so that joules per generated token can be computed: that of the processors, on
+// which engines compute, and apart from it that of the GPUs, which says what those drew meanwhile and not what the tokens cost. The
+// counters come from other collectors; this one only divides.
 #pragma once
 
 #include <functional>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "metrics/collector.h"
@@ -18,8 +20,10 @@ std::vector<double> ShareEnergy(double joules, std::span<const double> busy_seco
 
 class EnergyCollector final : public Collector {
  public:
-  // A counter of joules, or nothing while it cannot be read. The first of `sources` that can be read is used.
-  using Source = std::function<std::optional<double>()>;
+  struct Source {
+    std::string_view name;                        // value of the label source; one of the catalogue's
+    std::function<std::optional<double>()> read;  // a counter of joules, or nothing while it cannot be read
+  };
   // Seconds that each engine has been busy in all, in the order of `models`.
   using BusySeconds = std::function<std::vector<double>()>;
   EnergyCollector(std::vector<std::string> models, std::vector<Source> sources, BusySeconds busy_seconds);
@@ -32,10 +36,13 @@ class EnergyCollector final : public Collector {
   std::vector<std::string> models_;
   std::vector<Source> sources_;
   BusySeconds busy_seconds_;
-  std::optional<std::size_t> source_;  // that last_joules_ was read from
-  double last_joules_ = 0;
+  // Of one source.
+  struct Account {
+    std::optional<double> last_joules;  // nothing while it cannot be read
+    std::vector<double> joules;         // by model; empty until it was read for the first time
+  };
+  std::vector<Account> accounts_;
   std::vector<double> last_busy_;
-  std::vector<double> joules_;  // by model
 };
 
 }  // namespace inferd::metrics

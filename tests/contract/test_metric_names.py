@@ -4,7 +4,7 @@ import re
 import tree
 
 CATALOGUE = "metrics/catalogue.cc"
-ROW = re.compile(r'\{Metric::k\w+, Section::k(\w+), k(Counter|Gauge|Histogram), k\w+, "(\w+)"')
+ROW = re.compile(r'\{Metric::k\w+, Section::k(\w+), k(Counter|Gauge|Histogram), k\w+, "([\w:]+)"')
 WORD = re.compile(r"\binferd_[a-z0-9_]+")
 # Files where an inferd_ word is a metric name if it is anything.
 TEXTS = (".md", ".yml", ".yaml", ".json", ".py", ".ts", ".rules", ".html", ".sh")
@@ -73,7 +73,7 @@ def test_docs_list_every_metric():
     """docs/METRICS.md is made by build/dev/metrics/metrics_doc > docs/METRICS.md."""
     metrics, docs = catalogue(), tree.text("docs/METRICS.md")
     assert "| metric | type | labels | help |" in docs
-    rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", docs, re.MULTILINE)
+    rows = re.findall(r"^\| `([\w:]+)` \| (\w+) \|", docs, re.MULTILINE)
     assert len(rows) == len(set(rows)), "a metric has two rows"
     wrong = sorted(set(rows) ^ set(metrics.items()))
     tree.report([f"{name} ({kind})" for name, kind in wrong],

@@ -54,6 +54,11 @@ def test_a_gpu_is_shown_and_its_loss_and_its_errors(setup):
         assert m.sum("inferd_gpu_power_watts", gpu="0") == 300.5
         m = eventually(lambda: (m := d.metrics()).has("inferd_energy_joules_total") and m, 10, "the energy is shared")
         assert m.sum("inferd_collector_up", collector="gpu_nvml_slow") == 1
+        # The engine computes on the processor: nobody may take the GPU's energy for that of the tokens.
+        assert any(n == "inferd_energy_joules_total" and l == {"model": "demo", "source": "gpu"} for n, l, _ in m.samples)
+        status = d.observe("/status").json()
+        assert status["gpus"][0]["uuid"] == "GPU-fake-0" and status["gpus"][0]["power_watts"] == 300.5, status["gpus"]
+        assert status["hidden_gpu_series"] and all(h["series"] and h["reason"] for h in status["hidden_gpu_series"]), status
         assert m.sum("inferd_gpu_xid_errors_total", xid="79") == 0
         assert d.log().count("not given by the driver") == 2, d.log()  # one line for each set of calls
 

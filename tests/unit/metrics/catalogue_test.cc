@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "metrics/slo.h"
 #include "runtime/engine/records.h"
 
 namespace inferd::metrics {
@@ -37,8 +38,12 @@ TEST(Catalogue, NamesAreUniqueAndWellFormed) {
   std::set<std::string_view> seen;
   for (const MetricInfo& metric : Catalogue()) {
     SCOPED_TRACE(metric.name);
-    EXPECT_TRUE(metric.name.starts_with("inferd_") || metric.name.starts_with("process_"));
-    EXPECT_TRUE(std::all_of(metric.name.begin(), metric.name.end(), IsNameCharacter));
+    const auto starts_with = [&](std::string_view prefix) { return metric.name.starts_with(prefix); };
+    const bool foreign = starts_with("vllm:") || starts_with("gen_ai_server_");
+    EXPECT_EQ(foreign, metric.section == Section::kCompat);
+    EXPECT_TRUE(foreign || starts_with("inferd_") || starts_with("process_"));
+    const std::string_view plain = starts_with("vllm:") ? metric.name.substr(5) : metric.name;
+    EXPECT_TRUE(std::all_of(plain.begin(), plain.end(), IsNameCharacter));
     EXPECT_TRUE(seen.insert(metric.name).second) << "named twice";
     EXPECT_EQ(FindMetric(metric.name), &metric);
     EXPECT_EQ(&Describe(metric.id), &metric);
@@ -54,6 +59,7 @@ TEST(Catalogue, CountersAndOnlyCountersEndInTotal) {
 
 TEST(Catalogue, TheUnitIsInTheName) {
   for (const MetricInfo& metric : Catalogue()) {
+    if (metric.section == Section::kCompat) continue;  // others chose these names
     std::string_view name = metric.name;
     if (name.ends_with("_total")) name.remove_suffix(std::string_view("_total").size());
     for (std::size_t u = 1; u < kUnitCount; ++u) {
@@ -111,6 +117,7 @@ TEST(Catalogue, LabelValuesAreThoseOfTheRecords) {
               ElementsAreArray(NamesOf<RefusalReason, kRefusalReasons>(RefusalReasonName, 1)));
   EXPECT_THAT(LabelOf(Metric::kQueueDepth, "priority").values, ElementsAreArray(NamesOf<Priority, kPriorities>(PriorityName)));
   EXPECT_THAT(LabelOf(Metric::kEngineSteps, "phase").values, ElementsAreArray(NamesOf<StepPhase, kStepPhases>(StepPhaseName)));
+  EXPECT_THAT(LabelOf(Metric::kSloGood, "slo").values, ElementsAreArray(NamesOf<Slo, kSlos>(SloName)));
   EXPECT_EQ(LabelOf(Metric::kRequestsInFlight, "stage").values.size(), kStages);
   EXPECT_THAT(Describe(Metric::kInterToken).buckets, ElementsAreArray(kInterTokenBounds));
 }

@@ -4,7 +4,9 @@
 #include <limits>
 
 #include "gtest/gtest.h"
+#include "metrics/exemplars.h"
 #include "metrics/family.h"
+#include "metrics/negotiation.h"
 
 namespace inferd::metrics {
 namespace {
@@ -69,17 +71,92 @@ TEST(Exposition, NumbersReadBackAsTheSame) {
   }
 }
 
-TEST(Exposition, FormatFollowsTheAcceptHeader) {
+TEST(Exposition, ExemplarsAreOfOpenMetricsAlone) {
+  ExemplarTable table;
+  table.Add(Metric::kRequestsReceived, {"demo", "completions"})
+      .Note(1, ExemplarLabels({{"trace_id", "ab"}}), WallTime(std::chrono::milliseconds(1700000000123)));
+  ExemplarTable::Series& duration = table.Add(Metric::kRequestDuration, {"demo", "completions"});
+  duration.Note(0.5, ExemplarLabels({{"trace_id", "ab"}, {"request_id", "r\"1"}}), WallTime(std::chrono::seconds(1700000000)));
+  FamilyBuilder received(Metric::kRequestsReceived);
+  received.Add({"demo", "completions"}, 3);
+  FamilyBuilder request(Metric::kRequestDuration);
+  prometheus::Histogram histogram(BucketsOf(Metric::kRequestDuration));
+  histogram.Observe(0.5);
+  request.Add({"demo", "completions"}, histogram);
+  request.Add({"other", "completions"}, histogram);
+  const std::vector<MetricFamily> families{received.Take(), request.Take()};
+  EXPECT_EQ(Render(families, Format::kText, &table).find(" # {"), std::string::npos);
+  const std::string open = Render(families, Format::kOpenMetrics, &table);
+  EXPECT_NE(open.find("{model=\"demo\",endpoint=\"completions\"} 3 # {trace_id=\"ab\"} 1 1700000000.123\n"), std::string::npos) << open;
+  EXPECT_NE(open.find("{model=\"demo\",endpoint=\"completions\",le=\"0.5\"} 1 # {trace_id=\"ab\",request_id=\"r\\\"1\"} 0.5 1700000000\n"),
+            std::string::npos)
+      << open;
+  // Two exemplars in all: one bucket has a witness, the series of the other model has none, and neither have _sum and _count.
+  std::size_t exemplars = 0;
+  for (std::size_t at = open.find(" # {"); at != std::string::npos; at = open.find(" # {", at + 1)) ++exemplars;
+  EXPECT_EQ(exemplars, 2U) << open;
+}
+
+TEST(Exemplars, TheNewestOfABucketStays) {
+  ExemplarTable table;
+  ExemplarTable::Series& series = table.Add(Metric::kScrapeDuration, {});
+  const auto at = [](int second) { return WallTime(std::chrono::seconds(second)); };
+  series.Note(0.0002, "a", at(10));
+  series.Note(0.00025, "b", at(20));
+  series.Note(0.0001, "late", at(15));
+  series.Note(99, "inf", at(30));
+  series.Note(0.001, "", at(40));  // nobody to name
+  const auto places = series.Read();
+  ASSERT_EQ(places.size(), Describe(Metric::kScrapeDuration).buckets.size() + 1);
+  EXPECT_EQ(places.front()->labels, "b") << "a bucket includes its bound, and what comes late is dropped";
+  EXPECT_EQ(places.back()->labels, "inf");
+  EXPECT_FALSE(places[2]);
+}
+
+TEST(Exemplars, LabelsHaveAtMost128CodePoints) {
+  const std::string wide = "\xC3\xA9";  // one code point, two bytes
+  std::string hundred;
+  for (int i = 0; i < 100; ++i) hundred += wide;
+  EXPECT_EQ(ExemplarLabels({{"trace_id", hundred}, {"request_id", "0123456789"}}),
+            "trace_id=\"" + hundred + "\",request_id=\"0123456789\"");
+  EXPECT_EQ(ExemplarLabels({{"trace_id", hundred}, {"request_id", "01234567890"}}), "trace_id=\"" + hundred + "\"")
+      << "129 would be too many";
+  EXPECT_EQ(ExemplarLabels({{"trace_id", ""}}), "");
+  EXPECT_EQ(ExemplarLabels({{"trace_id", "a\n\xFF"}}), "trace_id=\"a \xEF\xBF\xBD\"");
+}
+
+TEST(Negotiation, FormatFollowsTheAcceptHeader) {
   EXPECT_EQ(ChooseFormat(""), Format::kText);
   EXPECT_EQ(ChooseFormat("*/*"), Format::kText);
   EXPECT_EQ(ChooseFormat("text/html"), Format::kText);
   // Prometheus 2.42 and 3.5 as they ask.
-  EXPECT_EQ(ChooseFormat("application/openmetrics-text;version=1.0.0;q=0.75,application/openmetrics-text;version=0.0.1;q=0.5,text/"
+  EXPECT_EQ(ChooseFormat("application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/"
+                         "plain;version=0.0.4;q=0.5,*/*;q=0.1"),
+            Format::kOpenMetrics);
+  EXPECT_EQ(ChooseFormat("application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/"
+                         "openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/"
                          "plain;version=0.0.4;q=0.3,*/*;q=0.2"),
             Format::kOpenMetrics);
+  // One that was told to take the text format only.
+  EXPECT_EQ(ChooseFormat("text/plain;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.4,*/*;q=0.2"), Format::kText);
   EXPECT_EQ(ChooseFormat("text/plain;version=0.0.4;q=0.9, application/openmetrics-text;q=0.5"), Format::kText);
+  EXPECT_EQ(ChooseFormat("Application/OpenMetrics-Text; Version=\"1.0.0\"; Q=0.5, text/plain; q=0.4"), Format::kOpenMetrics);
   EXPECT_EQ(ChooseFormat("application/openmetrics-text;version=9.9"), Format::kText);
+  EXPECT_EQ(ChooseFormat("application/openmetrics-text;version=0.0.1"), Format::kText);
+  EXPECT_EQ(ChooseFormat("application/openmetrics-text;q=0"), Format::kText);
+  EXPECT_EQ(ChooseFormat("application/openmetrics-text;q=0.1, text/plain;q=0, */*"), Format::kOpenMetrics)
+      << "the most specific range counts";
+  for (const char* weight : {"nan", "inf", "-1", "2", "1e9", "0.5x", ""})
+    EXPECT_EQ(ChooseFormat("application/openmetrics-text;q=" + std::string(weight)), Format::kText) << weight;
   EXPECT_EQ(ChooseFormat(";;;,,q=,="), Format::kText);
+  EXPECT_EQ(ChooseFormat(std::string(16384, ',')), Format::kText);
+}
+
+TEST(Negotiation, GzipFollowsTheAcceptEncodingHeader) {
+  for (const char* yes : {"gzip", "GZIP", "x-gzip", "deflate, gzip;q=0.5", "*", "br;q=1, *;q=0.1", "identity;q=0, gzip"})
+    EXPECT_TRUE(AcceptsGzip(yes)) << yes;
+  for (const char* no : {"", "identity", "deflate, br", "gzip;q=0", "gzip;q=0.000, *", "*;q=0", "gzip;q=high", "gzipped", ",;=,"})
+    EXPECT_FALSE(AcceptsGzip(no)) << no;
 }
 
 }  // namespace

@@ -195,14 +195,14 @@ class EnergyTest : public testing::Test {
  protected:
   std::optional<double> cpu_, gpu_;
   std::vector<double> busy_{0, 0};
-  EnergyCollector collector_{{"a", "b"}, {[this] { return cpu_; }, [this] { return gpu_; }}, [this] { return busy_; }};
+  EnergyCollector collector_{{"a", "b"}, {{"cpu", [this] { return cpu_; }}, {"gpu", [this] { return gpu_; }}}, [this] { return busy_; }};
 };
 
 TEST_F(EnergyTest, AddsUpTheSharesOfEachInterval) {
   cpu_ = 1000;
   busy_ = {50, 50};
-  EXPECT_THAT(Sample(collector_),
-              UnorderedElementsAre(Pair("inferd_energy_joules_total{model=a}", 0), Pair("inferd_energy_joules_total{model=b}", 0)));
+  EXPECT_THAT(Sample(collector_), UnorderedElementsAre(Pair("inferd_energy_joules_total{model=a,source=cpu}", 0),
+                                                       Pair("inferd_energy_joules_total{model=b,source=cpu}", 0)));
   cpu_ = 1100;
   busy_ = {53, 51};
   Sample(collector_);
@@ -210,20 +210,36 @@ TEST_F(EnergyTest, AddsUpTheSharesOfEachInterval) {
   Sample(collector_);
   cpu_ = 1300;
   busy_ = {54, 51};
-  EXPECT_THAT(Sample(collector_),
-              UnorderedElementsAre(Pair("inferd_energy_joules_total{model=a}", 175), Pair("inferd_energy_joules_total{model=b}", 25)));
+  EXPECT_THAT(Sample(collector_), UnorderedElementsAre(Pair("inferd_energy_joules_total{model=a,source=cpu}", 175),
+                                                       Pair("inferd_energy_joules_total{model=b,source=cpu}", 25)));
 }
 
-TEST_F(EnergyTest, AnotherSourceStartsFromItsOwnCount) {
+TEST_F(EnergyTest, AGpuThatIsThereIsNotTakenForTheProcessor) {
+  cpu_ = 1000;
+  gpu_ = 5'000'000;
+  Sample(collector_);
+  cpu_ = 1010;
+  gpu_ = 5'000'300;
+  busy_ = {1, 0};
+  const auto samples = Sample(collector_);
+  EXPECT_EQ(samples.at("inferd_energy_joules_total{model=a,source=cpu}"), 10);
+  EXPECT_EQ(samples.at("inferd_energy_joules_total{model=a,source=gpu}"), 300);
+}
+
+TEST_F(EnergyTest, ACounterThatComesBackStartsAnew) {
   cpu_ = 1000;
   Sample(collector_);
   cpu_.reset();
-  gpu_ = 5'000'000;
   busy_ = {1, 0};
-  EXPECT_EQ(Sample(collector_).at("inferd_energy_joules_total{model=a}"), 0);
-  gpu_ = 5'000'030;
+  std::string fault;
+  EXPECT_EQ(Sample(collector_, &fault).size(), 2U) << "what was shown stays";
+  EXPECT_NE(fault, "");
+  cpu_ = 77'000;
   busy_ = {2, 0};
-  EXPECT_EQ(Sample(collector_).at("inferd_energy_joules_total{model=a}"), 30);
+  EXPECT_EQ(Sample(collector_).at("inferd_energy_joules_total{model=a,source=cpu}"), 0);
+  cpu_ = 77'030;
+  busy_ = {3, 0};
+  EXPECT_EQ(Sample(collector_).at("inferd_energy_joules_total{model=a,source=cpu}"), 30);
 }
 
 TEST_F(EnergyTest, NothingIsShownWhereNothingIsMeasured) {

@@ -1,0 +1,113 @@
+"""Debian's Prometheus (scripts/setup unpacks it to build/tools) scraping a daemon, as users run it."""
+import contextlib
+import http.client
+import http.server
+import json
+import pathlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import urllib.parse
+
+import runner
+from harness import PATIENCE, eventually, request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def tool(name):
+    """Its path; the test is skipped where it is not."""
+    found = shutil.which(name) or shutil.which(name, path=str(ROOT / "build/tools"))
+    if found is None:
+        runner.skip(f"{name} is not here (scripts/setup test)")
+    return found
+
+
+class TextOnly:
+    """A way to the daemon's metrics that asks for the text format, whatever the scraper asks for: Prometheus 2.42 cannot be told to."""
+
+    def __init__(self, port):
+        upstream = port
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                try:
+                    answer = request(upstream, "GET", self.path, headers={"Accept": "text/plain;version=0.0.4"}, timeout=10)
+                except (OSError, http.client.HTTPException):
+                    return self.send_error(502)
+                self.send_response(answer.status)
+                self.send_header("Content-Type", answer.headers["content-type"])
+                self.send_header("Content-Length", str(len(answer.body)))
+                self.end_headers()
+                self.wfile.write(answer.body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+class Prometheus:
+    """One server with a job for each of `targets` (name -> port), scraping once a second."""
+
+    def __init__(self, targets):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="inferd-prometheus-"))
+        with socket.socket() as s:  # it cannot choose a free port by itself
+            s.bind(("127.0.0.1", 0))
+            self.port = s.getsockname()[1]
+        config = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+                  "scrape_configs": [{"job_name": name, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]} for name, port in targets.items()]}
+        (self.folder / "prometheus.yml").write_text(json.dumps(config))
+        self.log_file = self.folder / "log"
+        with open(self.log_file, "wb") as log:
+            self.process = subprocess.Popen(
+                [tool("prometheus"), f"--config.file={self.folder}/prometheus.yml", f"--storage.tsdb.path={self.folder}/data",
+                 f"--web.listen-address=127.0.0.1:{self.port}", "--enable-feature=exemplar-storage", "--log.level=warn"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+        def ready():
+            assert self.process.poll() is None, self.log()
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                return request(self.port, "GET", "/-/ready", timeout=5).status == 200
+
+        eventually(ready, 60, "Prometheus is ready")
+
+    def log(self):
+        return self.log_file.read_text(errors="replace")
+
+    def api(self, path, **parameters):
+        answer = request(self.port, "GET", f"/api/v1/{path}?{urllib.parse.urlencode(parameters)}")
+        assert answer.status == 200, answer
+        return answer.json()["data"]
+
+    def query(self, expression):
+        """(labels, value) of each element of an instant vector."""
+        return [(r["metric"], float(r["value"][1])) for r in self.api("query", query=expression)["result"]]
+
+    def value(self, expression):
+        """Of a query with one answer; None when there is none."""
+        result = self.query(expression)
+        assert len(result) <= 1, (expression, result)
+        return result[0][1] if result else None
+
+    def close(self):
+        self.process.terminate()
+        try:
+            self.process.wait(20 * PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,177 @@
+"""What scrapers may do to the observability plane: negotiate, compress, be slow, be many, be hostile. The good ones go on being answered, and
+the API plane notices nothing."""
+import asyncio
+import gzip
+import resource
+import time
+
+from harness import CHAT, PATIENCE, Metrics, eventually, http_bytes, raw, request, status_of
+from load import ask, percentile
+
+PROMETHEUS_2 = ("application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+                "text/plain;version=0.0.4;q=0.5,*/*;q=0.1")
+PROMETHEUS_3 = ("application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,"
+                "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2")
+OPEN = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def test_formats_and_compression_as_asked(setup):
+    d = setup.shared()
+    for accept, content_type in ((PROMETHEUS_2, OPEN), (PROMETHEUS_3, OPEN), ("text/plain;version=0.0.4;q=0.5,*/*;q=0.1", TEXT_FORMAT),
+                                 (None, TEXT_FORMAT), ("*/*", TEXT_FORMAT), ("application/openmetrics-text;q=nan", TEXT_FORMAT)):
+        for coding, packed in (("gzip", True), ("gzip;q=0", False), ("identity", False), ("br, *;q=0.5", True), (None, False)):
+            headers = {k: v for k, v in (("Accept", accept), ("Accept-Encoding", coding)) if v is not None}
+            answer = d.observe("/metrics", headers=headers)
+            assert answer.status == 200 and answer.headers["content-type"] == content_type, (accept, answer.headers)
+            assert (answer.headers.get("content-encoding") == "gzip") == packed, (coding, answer.headers)
+            assert answer.headers["vary"] == "Accept-Encoding"
+            body = gzip.decompress(answer.body) if packed else answer.body
+            assert body.endswith(b"# EOF\n") == (content_type == OPEN)
+            if packed:
+                assert len(answer.body) < len(body) / 4, (len(answer.body), len(body))
+    # A few bytes are not worth packing.
+    assert "content-encoding" not in d.observe("/load", headers={"Accept-Encoding": "gzip"}).headers
+
+
+def test_names_choose_families(setup):
+    d = setup.shared()
+    text = d.observe("/metrics?name[]=inferd_queue_depth&name%5B%5D=inferd_scrapes_total").body.decode()
+    assert {line.split("{")[0].split(" ")[0] for line in text.strip().split("\n") if not line.startswith("#")} == {
+        "inferd_queue_depth", "inferd_scrapes_total"}
+
+
+def test_load_is_small_and_quick(setup):
+    d = setup.shared()
+    times = []
+    for _ in range(50):
+        start = time.perf_counter()
+        answer = d.observe("/load")
+        times.append(time.perf_counter() - start)
+        assert answer.status == 200 and len(answer.body) < 300, answer
+        assert set(answer.json()) >= {"queued", "running", "kv_usage", "oldest_queued_seconds", "age_seconds"}
+    print(f"  /load: median {percentile(times, 0.5) * 1e6:.0f} us with a connection each")
+
+
+def test_status_shows_everything(setup):
+    with setup.daemon({"observability": {"interval": "100ms"}}) as d:
+        d.chat(max_tokens=4, ignore_eos=True)
+        d.complete(temperature=99)
+        d.wait_idle()
+        eventually(lambda: d.observe("/status").json()["collectors"], 10, "the collectors have run")
+        status = d.observe("/status").json()
+        assert status["health"] == {"status": "ok", "reasons": []} and status["state"] == "ready" and status["version"], status
+        [model] = status["models"]
+        assert model["model"] == "demo" and model["state"] == "ok" and model["architecture"] and model["queue_capacity"] == 256, model
+        chat = next(r for r in status["requests"] if r["endpoint"] == "chat_completions" and r["model"] == "demo")
+        assert chat["received"] == 1 and chat["length"] == 1, chat
+        assert sum(r["rejected"] for r in status["requests"]) == 1
+        assert {c["collector"] for c in status["collectors"]} >= {"gpu_nvml", "cgroup", "clock", "disk"}, status["collectors"]
+        assert all(c["up"] == (c["fault"] == "") for c in status["collectors"])
+        assert status["daemon"]["last_reload_successful"] is True
+        # A rate is over the last ten whole seconds.
+        eventually(lambda: d.observe("/status").json()["models"][0]["generated_tokens_per_second"] > 0, 10, "the rate of tokens is shown")
+
+
+def test_the_series_stay_within_their_budget(setup):
+    model = setup.configuration()["models"][0]
+    config = {"models": [{**model, "name": f"m{n}", "warmup": 0, "max_running": 1, "context": 64, "threads": 1} for n in range(6)],
+              "observability": {"max_series": 1500}}
+    with setup.daemon(config) as d:
+        m = d.metrics()
+        assert len(m.samples) <= 1500 and m.sum("inferd_series") == len(m.samples), (len(m.samples), m.sum("inferd_series"))
+        assert m.sum("inferd_metrics_label_overflow_total") > 0
+        assert "observability.max_series" in d.log()
+        for n in range(6):
+            assert d.post("/v1/completions", {"model": f"m{n}", "prompt": "x", "max_tokens": 1}).status == 200
+        m = d.wait_idle()
+        assert m.sum("inferd_requests_received_total") == 6, "what does not fit is added up, not lost"
+
+
+def test_bad_headers_and_paths_get_an_answer(setup):
+    d = setup.shared()
+    requests = {
+        "an Accept of commas": ("/metrics", [f"Accept: {',' * 8000}"], 200),
+        "an Accept of noise": ("/metrics", ["Accept: \x01\xff;q=;;;=,,application/openmetrics-text;version=\"", "Accept-Encoding: ;;q=,gzip;q=1e400"], (200, 400)),
+        "weights that are none": ("/metrics", ["Accept: application/openmetrics-text;q=NaN, text/plain;q=-7", "Accept-Encoding: gzip;q=x"], 200),
+        "a name of the filter that is none": ("/metrics?name[]=%00%ff&name[]=&&==&name%5b%5d", [], 200),
+        "an unknown path": ("/wp-admin/setup.php", [], 404),
+        "a path of 5000": ("/" + "a" * 5000, [], 404),
+    }
+    for name, (path, headers, expected) in requests.items():
+        response = raw(d.observability, http_bytes(path, b"", method="GET", headers=[*headers, "Connection: close"]), timeout=5, finish=False)
+        assert status_of(response) in (expected if isinstance(expected, tuple) else (expected,)), (name, response[:300])
+    for name, header in (("a header of a megabyte", "X-A: " + "b" * 2**20), ("a hundred thousand headers", "\r\n".join(f"X-{n}: 1" for n in range(100_000)))):
+        response = raw(d.observability, http_bytes("/metrics", b"", method="GET", headers=[header]), timeout=5)
+        assert status_of(response) is None or 400 <= status_of(response) < 500, (name, response[:200])
+    assert d.observe("/metrics").status == 200
+
+
+def test_thousands_of_slow_scrapers(setup):
+    """3000 connections at any time that stop in the middle of a request, or read no answer, and come back when they are closed."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    count = min(3000, hard // 2)
+    with setup.daemon() as d:
+        good, api, faults = [], [], []
+
+        async def slow(number):
+            partial = b"GET /metrics HTTP/1.1\r\nHost: x\r\nX-Slow: " if number % 2 else b"GET /met"
+            whole = http_bytes("/metrics", b"", method="GET") * 20  # and reads nothing
+            while True:
+                writer = None
+                try:
+                    reader, writer = await asyncio.open_connection("127.0.0.1", d.observability, limit=1)
+                    writer.write(whole if number % 10 == 0 else partial)
+                    if number % 10:
+                        while await reader.read(1):
+                            pass
+                    else:
+                        await asyncio.sleep(3)
+                except OSError:
+                    await asyncio.sleep(0.2)
+                finally:
+                    if writer is not None:
+                        writer.transport.abort()
+
+        def scrape():
+            start = time.monotonic()
+            try:
+                answer = request(d.observability, "GET", "/metrics", timeout=60)
+                assert answer.status == 200, answer
+                Metrics(answer.body.decode()).assert_balanced()
+                good.append(time.monotonic() - start)
+            except (OSError, AssertionError) as error:
+                faults.append(f"{type(error).__name__}: {error}")
+
+        async def scenario():
+            attackers = [asyncio.create_task(slow(n)) for n in range(count)]
+            await asyncio.sleep(0)
+            end = time.monotonic() + 8
+
+            async def scraper():
+                while time.monotonic() < end or not good:
+                    await asyncio.to_thread(scrape)
+                    await asyncio.sleep(0.1)
+
+            async def client():
+                while time.monotonic() < end:
+                    result = await ask(d.api, CHAT, {"model": "demo", "max_tokens": 2, "messages": [{"role": "user", "content": "x"}]}, 30 * PATIENCE)
+                    if result.status != 200:
+                        faults.append(f"API: {result.status} {result.error}")
+                    api.append(result.seconds)
+
+            await asyncio.gather(scraper(), scraper(), scraper(), client())
+            for attacker in attackers:
+                attacker.cancel()
+            await asyncio.gather(*attackers, return_exceptions=True)
+
+        asyncio.run(scenario())
+        print(f"  {count} slow connections: {len(good)} scrapes, median {percentile(good, 0.5):.3f} s, p95 {percentile(good, 0.95):.3f} s; "
+              f"{len(api)} API requests, p95 {percentile(api, 0.95):.3f} s")
+        assert not faults, faults[:5]
+        # Prometheus waits 10 s for an answer.
+        assert percentile(good, 0.5) < 10 * PATIENCE, f"a good scraper waits {percentile(good, 0.5):.1f} s"
+        assert percentile(api, 0.95) < 10 * PATIENCE, f"the API takes {percentile(api, 0.95):.1f} s"
+        d.assert_serves()
+        # And they leave nothing behind.
+        eventually(lambda: d.metrics().sum("inferd_http_connections", plane="observability") <= 4, 20, "their connections are closed")

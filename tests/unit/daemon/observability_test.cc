@@ -1,0 +1,60 @@
+// The parts of the observability plane that need no daemon around them.
+#include <zlib.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "daemon/observability/gzip.h"
+#include "daemon/observability/json_writer.h"
+#include "gtest/gtest.h"
+
+namespace inferd::daemon {
+namespace {
+
+std::string Unpack(const std::string& packed) {
+  z_stream stream{};
+  EXPECT_EQ(inflateInit2(&stream, 15 + 16), Z_OK);
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
+  stream.avail_in = static_cast<uInt>(packed.size());
+  std::string text(std::size_t{1} << 21U, '\0');
+  stream.next_out = reinterpret_cast<Bytef*>(text.data());
+  stream.avail_out = static_cast<uInt>(text.size());
+  EXPECT_EQ(inflate(&stream, Z_FINISH), Z_STREAM_END);
+  text.resize(stream.total_out);
+  inflateEnd(&stream);
+  return text;
+}
+
+TEST(Gzip, ComesBackAsItWas) {
+  std::string metrics;
+  for (int i = 0; i < 20000; ++i) metrics += "a_metric{label=\"value" + std::to_string(i) + "\"} " + std::to_string(i * i) + "\n";
+  std::string noise;  // that cannot be packed
+  for (std::uint32_t i = 0, x = 1; i < 5000; ++i) noise += static_cast<char>((x = x * 1664525U + 1013904223U) >> 24U);
+  for (const std::string& text : {metrics, noise, std::string(), std::string(1, '\0')}) {
+    const auto packed = Gzip(text);
+    ASSERT_TRUE(packed);
+    EXPECT_EQ(Unpack(*packed), text);
+  }
+  EXPECT_LT(Gzip(metrics)->size(), metrics.size() / 4);
+}
+
+TEST(JsonWriter, WritesWhatAParserReads) {
+  JsonWriter json;
+  json.BeginObject().Member("text", "quote \" back \\ line \n tab \t bad \xFF").Member("number", 1.5).Member("whole", -7);
+  json.Member("big", std::numeric_limits<std::uint64_t>::max())
+      .Member("yes", true)
+      .Member("none", std::numeric_limits<double>::quiet_NaN());
+  json.Key("empty").BeginArray().EndArray().Key("list").BeginArray().Value(1).BeginObject().EndObject().Value("x").EndArray().EndObject();
+  const auto read = nlohmann::json::parse(json.Take());
+  EXPECT_EQ(read["text"], "quote \" back \\ line \n tab \t bad \xEF\xBF\xBD");
+  EXPECT_EQ(read["number"], 1.5);
+  EXPECT_EQ(read["whole"], -7);
+  EXPECT_EQ(read["big"], std::numeric_limits<std::uint64_t>::max());
+  EXPECT_EQ(read["yes"], true);
+  EXPECT_TRUE(read["none"].is_null());
+  EXPECT_EQ(read["empty"], nlohmann::json::array());
+  EXPECT_EQ(read["list"].dump(), R"([1,{},"x"])");
+}
+
+}  // namespace
+}  // namespace inferd::daemon
