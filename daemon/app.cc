@@ -25,6 +25,7 @@
 #include "daemon/model_loader.h"
 #include "daemon/reload.h"
 #include "daemon/version.h"
+#include "runtime/engine/fault_injection.h"
 
 namespace inferd::daemon {
 namespace {
@@ -383,6 +384,9 @@ int App::Impl::Serve() {
 
 int App::Impl::Run() {
   Log(Level::kInfo, "inferd " + std::string(Version()) + " (" + std::string(Revision()) + ")");
+#if INFERD_FAULT_INJECTION
+  if (!engine::FaultFile().empty()) Log(Level::kWarn, "this build lets engines fail on demand: " + engine::FaultFile() + " says how");
+#endif
   if (const auto open = Open(); !open) {
     Log(Level::kCritical, open.error().message);
     if (observability) observability->Stop();

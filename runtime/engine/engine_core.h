@@ -14,6 +14,7 @@
 #include "runtime/base/ring.h"
 #include "runtime/engine/block_pool.h"
 #include "runtime/engine/engine.h"
+#include "runtime/engine/fault_injection.h"
 #include "runtime/engine/sampler.h"
 #include "runtime/engine/scheduler.h"
 #include "runtime/engine/text_assembler.h"
@@ -101,7 +102,12 @@ class EngineCore {
     auto operator<=>(const WaitingKey&) const = default;
   };
 
-  void MarkProgress() { last_progress_.store(clock_.Now().time_since_epoch().count(), std::memory_order_relaxed); }
+  void MarkProgress() {
+#if INFERD_FAULT_INJECTION
+    faults_.Suffer();
+#endif
+    last_progress_.store(clock_.Now().time_since_epoch().count(), std::memory_order_relaxed);
+  }
   void AddSequence(Active& active, int choice);
   void AddSiblings(Sequence& leader);
   WaitingKey KeyOf(const Sequence& sequence) const;
@@ -145,6 +151,9 @@ class EngineCore {
   std::uint64_t prefix_hit_tokens_ = 0;
   std::uint64_t preemptions_ = 0;
   DrainRate drain_rate_;
+#if INFERD_FAULT_INJECTION
+  Faults faults_;
+#endif
 };
 
 }  // namespace inferd::engine

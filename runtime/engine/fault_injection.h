@@ -1,0 +1,34 @@
+// Faults on demand, for tests of everything that watches an engine. Compiled in only with the CMake option INFERD_FAULT_INJECTION: on in
+// the presets dev, asan-ubsan and tsan, off in release, where nothing of this exists.
+//
+// The environment variable INFERD_FAULTS names a file whose text says what is wrong at the moment. Without the variable nothing is ever
+// wrong, without the file nothing is wrong now, so a test writes the file and removes it again. Engines look at it before each sign of
+// life, which they give several times a layer:
+//
+//   stall     the engine stands still, deaf to cancelling, draining and stopping, until the file says something else or is gone
+//   slow N    each sign of life comes N milliseconds later: steps that take long, and yet move
+#pragma once
+
+#if INFERD_FAULT_INJECTION
+
+#include <string>
+
+namespace inferd::engine {
+
+// The path in INFERD_FAULTS; empty when there is none.
+std::string FaultFile();
+
+// One for each engine; used by its thread.
+class Faults {
+ public:
+  Faults() : file_(FaultFile()) {}
+  // Does what the file says, now.
+  void Suffer() const;
+
+ private:
+  const std::string file_;
+};
+
+}  // namespace inferd::engine
+
+#endif

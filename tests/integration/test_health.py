@@ -1,0 +1,110 @@
+"""Health from progress, on the real daemon: its engine stands still, or is slow, when a file says so (runtime/engine/fault_injection.h)."""
+import contextlib
+import json
+import pathlib
+import socket
+import tempfile
+
+import runner
+from harness import CHAT, TEXT, eventually, http_bytes, request
+
+
+class Faults:
+    """The file that makes engines fail."""
+
+    def __init__(self, daemon, path):
+        self.daemon, self.path = daemon, path
+
+    def set(self, text):
+        new = self.path.with_suffix(".new")
+        new.write_text(text + "\n")
+        new.rename(self.path)
+
+    def clear(self):
+        self.path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def breakable(setup, tmp, config=None):
+    """A daemon and what breaks it; healed again at the end, or it could not stop."""
+    path = pathlib.Path(tmp) / "faults"
+    with setup.daemon(config, environment={"INFERD_FAULTS": str(path)}) as d:
+        if "engines fail on demand" not in d.log():
+            runner.skip("this build has no fault injection (INFERD_FAULT_INJECTION)")
+        faults = Faults(d, path)
+        try:
+            yield d, faults
+        finally:
+            faults.clear()
+
+
+def folder():
+    return tempfile.TemporaryDirectory(prefix="inferd-faults-")
+
+
+def send_only(port, path, body):
+    """A request whose answer nobody waits for yet."""
+    s = socket.create_connection(("127.0.0.1", port))
+    s.sendall(http_bytes(path, json.dumps(body)))
+    return s
+
+
+def verdict(d, port=None):
+    answer = request(port or d.observability, "GET", "/healthz", timeout=5)
+    return answer.status, answer.json()["status"], answer.json()["reasons"]
+
+
+def test_a_stalled_engine_is_called_stalled_and_recovers(setup):
+    with folder() as tmp, breakable(setup, tmp) as (d, faults):
+        assert verdict(d)[:2] == (200, "ok")
+        faults.set("stall")
+        with send_only(d.api, TEXT, {"model": "demo", "prompt": "The queue", "max_tokens": 2}) as s:
+            status, word, reasons = eventually(lambda: (v := verdict(d))[1] == "stalled" and v, 15, "the verdict is stalled")
+            assert status == 503 and "no progress" in reasons[0], reasons
+            # Everything else answers, on both planes, and says the same.
+            assert verdict(d, d.api)[:2] == (503, "stalled")
+            m = d.metrics()
+            m.assert_balanced()
+            assert m.sum("inferd_engine_state", state="stalled") == 1
+            assert m.sum("inferd_request_oldest_without_token_seconds") > 3
+            assert d.observe("/livez").status == 200 and d.observe("/load").json()["queued"] + d.observe("/load").json()["running"] == 1
+            assert d.get("/v1/models").status == 200
+            faults.clear()
+            s.settimeout(30)
+            assert s.recv(65536).startswith(b"HTTP/1.1 200")
+        eventually(lambda: verdict(d)[:2] == (200, "ok"), 10, "it is ok again")
+        assert d.stop() == 0
+
+
+def test_a_slow_engine_is_busy_and_never_stalled(setup):
+    """Each sign of life comes late, and a step takes longer than what would be a stall."""
+    with folder() as tmp, breakable(setup, tmp) as (d, faults):
+        faults.set("slow 120")
+        seen = set()
+        with send_only(d.api, TEXT, {"model": "demo", "prompt": "The queue " * 20, "max_tokens": 2, "ignore_eos": True}) as s:
+            def busy_for_long():
+                status, word, reasons = verdict(d)
+                seen.add(word)
+                assert status == 200, (status, word, reasons)
+                return any(r.startswith("in a step for") and float(r.split()[4]) > 3.5 for r in reasons)
+
+            eventually(busy_for_long, 60, "a step of more than 3.5 s")
+            faults.clear()
+            s.settimeout(30)
+            assert s.recv(65536).startswith(b"HTTP/1.1 200")
+        assert "stalled" not in seen and "busy" in seen, seen
+
+
+def test_a_full_queue_is_degraded_and_still_200(setup):
+    config = {"models": [{**setup.configuration()["models"][0], "max_running": 1}], "queue": {"capacity": 2}}
+    with folder() as tmp, breakable(setup, tmp, config) as (d, faults), contextlib.ExitStack() as open_sockets:
+        faults.set("slow 50")
+        body = {"model": "demo", "messages": [{"role": "user", "content": "x"}], "max_tokens": 50, "ignore_eos": True}
+        for _ in range(4):
+            open_sockets.enter_context(send_only(d.api, CHAT, body))
+        status, _, reasons = eventually(lambda: (v := verdict(d))[1] == "degraded" and v, 20, "the verdict is degraded")
+        assert status == 200 and "queue is full" in reasons[0], reasons
+        assert d.observe("/readyz").status == 200
+        faults.clear()
+        open_sockets.close()
+        d.wait_idle()
