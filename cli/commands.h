@@ -1,5 +1,6 @@
 // The commands of inferctl, one file each. A command adds its subcommand and options to the app, and its callback does the work: tables
-// and text on stdout, what is wrong on stderr, the exit code in the context. To add a command: a file, a line here, a line in main.cc.
+// and text on stdout, what is wrong on stderr, the exit code in the context. To add a command: a file, a line here, a line in
+// command_line.cc.
 #pragma once
 
 #include <string>
@@ -30,5 +31,8 @@ void AddConfig(CLI::App& app, Context& context);  // check, print
 void AddDoctor(CLI::App& app, Context& context);
 void AddModel(CLI::App& app, Context& context);  // inspect, verify
 void AddStatus(CLI::App& app, Context& context);
+
+// Everything that inferctl's command line knows: for parsing it, and for its manual page and completions. `context` must outlive the app.
+void AddCommandLine(CLI::App& app, Context& context);
 
 }  // namespace inferd::cli

@@ -163,6 +163,18 @@ Check CheckDisk() {
   return {"disk", Level::kOk, found, ""};
 }
 
+Check CheckSysctl(const SysctlAdvice& advice) {
+  std::string text = ReadFile(SysctlPath(advice.name).c_str());
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  const auto good = SysctlIsGood(advice, text);
+  const std::string name(advice.name);
+  if (!good) return {name, Level::kWarn, "cannot be read here", "check it on the machine itself"};
+  if (*good) return {name, Level::kOk, text, ""};
+  return {name, Level::kWarn, text,
+          std::string(advice.at_most ? "at most " : "at least ") + std::to_string(advice.value) + ": " + std::string(advice.why) +
+              " (/usr/share/inferd/sysctl.conf)"};
+}
+
 struct CloseLibrary {
   void operator()(void* library) const { ::dlclose(library); }
 };
@@ -206,16 +218,17 @@ void AddDoctor(CLI::App& app, Context& context) {
   const auto as_json = std::make_shared<bool>(false);
   command->add_flag("--json", *as_json, "Print JSON");
   command->callback([&context, as_json] {
-    const std::vector<Check> checks{CheckCpu(),
-                                    CheckGpu(),
-                                    CheckMemory(),
-                                    CheckMemlock(),
-                                    CheckHugePages(),
-                                    CheckFiles(),
-                                    CheckClock(),
-                                    CheckPort("API port", context.api_url, context.api_key),
-                                    CheckPort("observability port", context.observe_url, context.api_key),
-                                    CheckDisk()};
+    std::vector<Check> checks{CheckCpu(),
+                              CheckGpu(),
+                              CheckMemory(),
+                              CheckMemlock(),
+                              CheckHugePages(),
+                              CheckFiles(),
+                              CheckClock(),
+                              CheckPort("API port", context.api_url, context.api_key),
+                              CheckPort("observability port", context.observe_url, context.api_key),
+                              CheckDisk()};
+    for (const SysctlAdvice& advice : SysctlAdvices()) checks.push_back(CheckSysctl(advice));
     if (*as_json) {
       Json out = Json::array();
       for (const Check& c : checks)

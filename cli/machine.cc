@@ -1,6 +1,7 @@
 #include "cli/machine.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace inferd::cli {
@@ -61,6 +62,29 @@ CpuInfo ParseCpuInfo(std::string_view cpuinfo) {
     }
   }
   return info;
+}
+
+std::span<const SysctlAdvice> SysctlAdvices() {
+  static constexpr std::array kAdvices{
+      SysctlAdvice{"net.core.somaxconn", 4096, false,
+                   "connections that may wait for a daemon that restarts or is busy; the kernel refuses the rest"},
+      SysctlAdvice{"net.ipv4.tcp_max_syn_backlog", 4096, false,
+                   "connections in their handshake: a burst of clients must not be dropped there"},
+      SysctlAdvice{"vm.swappiness", 10, true, "a KV cache in swap makes every token wait for a disk"},
+  };
+  return kAdvices;
+}
+
+std::string SysctlPath(std::string_view name) {
+  std::string path = "/proc/sys/" + std::string(name);
+  std::replace(path.begin() + 10, path.end(), '.', '/');
+  return path;
+}
+
+std::optional<bool> SysctlIsGood(const SysctlAdvice& advice, std::string_view text) {
+  std::int64_t value = 0;
+  if (std::from_chars(text.data(), text.data() + text.size(), value).ec != std::errc()) return std::nullopt;
+  return advice.at_most ? value <= advice.value : value >= advice.value;
 }
 
 std::optional<HostPort> ParseHostPort(std::string_view url) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,19 @@ struct CpuInfo {
   std::set<std::string, std::less<>> flags;
 };
 CpuInfo ParseCpuInfo(std::string_view cpuinfo);
+
+// A kernel setting that inferd is better off with. `doctor` checks it, and the file of advice that is installed is made from it.
+struct SysctlAdvice {
+  std::string_view name;  // "net.core.somaxconn"
+  std::int64_t value;
+  bool at_most;  // a smaller value is as good; else a larger one is
+  std::string_view why;
+};
+std::span<const SysctlAdvice> SysctlAdvices();
+// Where the kernel shows it: /proc/sys/net/core/somaxconn.
+std::string SysctlPath(std::string_view name);
+// Whether the text of that file is good enough; nothing when it is no number.
+std::optional<bool> SysctlIsGood(const SysctlAdvice& advice, std::string_view text);
 
 // "host" and port of "http://host:port/..."; nothing for an address that is not of this form. Default ports are filled in.
 struct HostPort {

@@ -112,6 +112,7 @@ struct Sources {
   std::string file;                                              // empty: no file
   std::vector<std::pair<std::string, std::string>> environment;  // names without INFERD_, or without "__", are not looked at
   std::vector<std::string> sets;                                 // "section.key=value", "models[0].path=value"
+  std::vector<std::string> sockets;  // addresses of sockets that were handed over: they are api.listen, whatever the layers say
 };
 
 struct Loaded {

@@ -403,6 +403,11 @@ tl::expected<Loaded, Faults> Load(const Sources& sources) {
     const std::string name = set.substr(0, equals);
     loader.Override({"--set " + name, 0, 0}, name, set.substr(equals + 1));
   }
+  if (!sources.sockets.empty()) {
+    std::string addresses;
+    for (const std::string& address : sources.sockets) addresses += (addresses.empty() ? "" : ",") + address;
+    loader.Override({"socket of the service manager", 0, 0}, "api.listen", addresses);
+  }
   // A file that could not be understood would only bring faults about what it does not say.
   if (loader.understood_) loader.CheckTogether(sources.file);
   if (!loader.faults_.empty()) return tl::unexpected<Faults>(std::move(loader.faults_));

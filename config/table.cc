@@ -269,7 +269,9 @@ const std::array kKeys{
         .reloadable = true,
         .slot = [](Config& c, Indices) -> Slot { return &c.auth.keys_file; },
         .help = "File with the API keys that are accepted, one line name:role:sha256 each, where sha256 is the SHA-256 of the key in "
-                "hexadecimal. Roles are user, metrics and admin. A reload reads the file again. null: everybody may ask, and only loopback "
+                "hexadecimal. Roles are user, metrics and admin. A reload reads the file again. credential:NAME is the "
+                "credential that systemd's LoadCredential=NAME:FILE hands over; a restart reads it again. null: everybody may ask, and "
+                "only loopback "
                 "addresses "
                 "may be listened on."},
     Key{.name = "lifecycle.drain_timeout",

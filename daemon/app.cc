@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <mutex>
@@ -21,6 +22,8 @@
 #include "config/value.h"
 #include "daemon/access_log.h"
 #include "daemon/admission.h"
+#include "daemon/attendant.h"
+#include "daemon/flight_data.h"
 #include "daemon/log.h"
 #include "daemon/model_loader.h"
 #include "daemon/reload.h"
@@ -34,6 +37,10 @@ constexpr std::size_t kRequestRing = 8192;
 constexpr std::size_t kStepRing = 16384;
 // What a cut request gets to tell its client so.
 constexpr Duration kCutGrace = std::chrono::seconds(2);
+// Clients of a socket that was handed over wait this long for a model that loads; then they are told so.
+constexpr Duration kPatientStart = std::chrono::seconds(10);
+// A connection that was taken just before a drain gets this long to send its first request.
+constexpr Duration kLateRequest = std::chrono::milliseconds(250);
 
 std::vector<std::string> NamesOf(const config::Config& config) {
   std::vector<std::string> names;
@@ -41,8 +48,9 @@ std::vector<std::string> NamesOf(const config::Config& config) {
   return names;
 }
 
-HttpOptions HttpOptionsOf(const config::Config& config) {
+HttpOptions HttpOptionsOf(const config::Config& config, const ServiceManager& service) {
   HttpOptions options{.listen = {},
+                      .sockets = {},
                       .threads = config.api.threads,
                       .workers = 1,
                       .max_connections = config.api.max_connections,
@@ -51,6 +59,7 @@ HttpOptions HttpOptionsOf(const config::Config& config) {
                       .header_timeout = config.api.header_timeout,
                       .idle_timeout = config.api.idle_timeout,
                       .write_timeout = config.api.write_timeout};
+  for (const ServiceManager::Socket& socket : service.sockets()) options.sockets.push_back(socket.fd);
   for (const std::string& listen : config.api.listen) {
     if (auto address = config::ParseListenAddress(listen)) options.listen.push_back(std::move(*address));
   }
@@ -131,7 +140,7 @@ struct App::Impl {
              .settings = settings,
              .counters = routes,
              .on_end = [this](const CallEnd& end) { LogCall(end); }}),
-        http(api, clock, HttpOptionsOf(start_config)),
+        http(api, clock, HttpOptionsOf(start_config, options.service)),
         access(start_config.logs.access),
         views{.clock = clock,
               .config = start_config,
@@ -145,9 +154,13 @@ struct App::Impl {
               .drain = drain,
               .keys = keys,
               .requests = requests,
-              .steps = steps} {
-    lifecycle.OnChange([](const Lifecycle::Snapshot& now) {
-      Log(Level::kInfo, std::string(StateName(now.state)) + (now.reason.empty() ? "" : ": " + now.reason));
+              .steps = steps},
+        attendant(
+            options.service, [this] { return LookAround(views, loaded_percent); }, [this](const std::string& why) { SaveEvidence(why); }) {
+    lifecycle.OnChange([this](const Lifecycle::Snapshot& now) {
+      Log(Level::kInfo, std::string(StateName(now.state)) + (now.reason.empty() ? "" : ": " + now.reason),
+          {{"STATE", StateName(now.state)}});
+      news_bell.Ring();
     });
     reload.last_success_ns = clock.WallNow().time_since_epoch().count();
   }
@@ -159,6 +172,7 @@ struct App::Impl {
   int Serve();
   void Reload();
   void Drain();
+  void SaveEvidence(const std::string& why);
   void Cut(std::string_view why);
   void LogCall(const CallEnd& end) const;
   config::Config Running() const {
@@ -193,7 +207,11 @@ struct App::Impl {
   std::unique_ptr<ObservabilityPlane> observability;
   std::uint16_t observability_port = 0;
 
+  Attendant attendant;
+  std::atomic<int> loaded_percent{0};
+
   Signals signals;
+  Bell news_bell;    // the life cycle has moved on
   Bell loader_bell;  // the loader has failed
   std::atomic<bool> stop_loading{false};
   std::optional<Status> load_error;  // read after the bell
@@ -204,7 +222,14 @@ void App::Impl::LogCall(const CallEnd& end) const {
   try {
     const Level level = end.record != nullptr && access ? Level::kInfo : Level::kDebug;
     const Level loud = end.status == 500 ? Level::kError : level;
-    if (LogEnabled(loud)) Log(loud, AccessLine(end, ledger));
+    if (!LogEnabled(loud)) return;
+    const engine::RequestRecord* record = end.record;
+    Log(loud, AccessLine(end, ledger),
+        {{"REQUEST_ID", end.request_id},
+         {"STATUS", std::to_string(end.status)},
+         {"MODEL", record == nullptr ? std::string_view() : ledger.models()[record->model]},
+         {"OUTCOME", record == nullptr ? std::string_view() : engine::OutcomeName(record->outcome)},
+         {"TRACE_ID", record == nullptr ? std::string_view() : record->trace_id.view()}});
   } catch (const std::exception&) {
     // No memory for a log line: the request itself went well.
   }
@@ -259,7 +284,7 @@ void App::Impl::LoadModels() {
     for (std::size_t i = 0; i < start_config.models.size() && !stop_loading; ++i) {
       const config::Model& wanted = start_config.models[i];
       lifecycle.MoveTo(State::kLoading, "loading the model " + wanted.name);
-      auto model = LoadModel(wanted, start_config.queue, static_cast<std::uint16_t>(i), clock, ledger, steps, stop_loading);
+      auto model = LoadModel(wanted, start_config.queue, static_cast<std::uint16_t>(i), clock, ledger, steps, stop_loading, loaded_percent);
       if (!model) return fail(std::move(model).error());
       model->engine->Start();
       const ModelFacts& facts = model->served.facts;
@@ -322,19 +347,40 @@ void App::Impl::Cut(std::string_view why) {
   if (cut > 0) Log(Level::kWarn, std::string(why) + ": cut " + std::to_string(cut) + " requests");
 }
 
+void App::Impl::SaveEvidence(const std::string& why) {
+  Log(Level::kCritical, "stalled: " + why, {{"STATE", "stalled"}});
+  const char* folder = std::getenv("STATE_DIRECTORY");
+  if (folder == nullptr || *folder == '\0') return;
+  const std::string report = StallReport(views, why) + (observability ? observability->Exposition() : "");
+  if (const auto saved = SaveFlightData(std::string(folder) + "/flight", report, clock.WallNow()); saved) {
+    Log(Level::kCritical, "flight data saved to " + *saved);
+  } else {
+    Log(Level::kError, "flight data not saved: " + saved.error().message);
+  }
+}
+
 // Refuses what comes, lets what is inside finish, within a deadline; a second signal ends the waiting.
 void App::Impl::Drain() {
   const Duration timeout = Running().lifecycle.drain_timeout;
   const MonotonicTime begin = clock.Now();
   stop_loading = true;
+  const auto pause = [this] {
+    pollfd fd{.fd = signals.fd(), .events = POLLIN, .revents = 0};
+    ::poll(&fd, 1, 10);
+    attendant.Attend(clock.Now());
+  };
+  if (!options.service.sockets().empty()) {
+    // What comes from now on waits in the sockets for the next process. What was taken already is heard before the door is closed.
+    http.StopAccepting();
+    while (http.counters().unheard.load() > 0 && clock.Now() < begin + kLateRequest) pause();
+  }
   lifecycle.MoveTo(State::kDraining, "draining, at most " + config::FormatDuration(timeout));
   http.StartDrain();
   const std::size_t inside = Inside();
   const std::uint64_t cut_before = drain.cut;
-  const auto wait = [this](MonotonicTime until) {
+  const auto wait = [&](MonotonicTime until) {
     while (!Settled() && clock.Now() < until) {
-      pollfd fd{.fd = signals.fd(), .events = POLLIN, .revents = 0};
-      ::poll(&fd, 1, 10);
+      pause();
       const int number = signals.Take();
       if (number == SIGTERM || number == SIGINT) return false;
     }
@@ -352,10 +398,23 @@ void App::Impl::Drain() {
 }
 
 int App::Impl::Serve() {
+  const MonotonicTime begin = clock.Now();
+  bool accepting = false;
   for (;;) {
-    std::array<pollfd, 2> fds{
-        {{.fd = signals.fd(), .events = POLLIN, .revents = 0}, {.fd = loader_bell.fd(), .events = POLLIN, .revents = 0}}};
-    if (::poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR) {
+    // Sockets that were handed over let clients wait for the model; our own ones tell them at once to come back later.
+    if (!accepting && (options.service.sockets().empty() || lifecycle.ready() || clock.Now() - begin > kPatientStart)) {
+      http.Accept();
+      accepting = true;
+    }
+    int timeout = -1;
+    if (options.service.present()) {
+      attendant.Attend(clock.Now());
+      timeout = static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(attendant.period()).count());
+    }
+    std::array<pollfd, 3> fds{{{.fd = signals.fd(), .events = POLLIN, .revents = 0},
+                               {.fd = loader_bell.fd(), .events = POLLIN, .revents = 0},
+                               {.fd = news_bell.fd(), .events = POLLIN, .revents = 0}}};
+    if (::poll(fds.data(), fds.size(), timeout) < 0 && errno != EINTR) {
       Log(Level::kCritical, std::string("poll: ") + std::strerror(errno));
       return kExitFailure;
     }
@@ -364,14 +423,19 @@ int App::Impl::Serve() {
       Log(Level::kCritical, "a model cannot be served: " + load_error->message);
       return kExitFailure;
     }
+    if (fds[2].revents != 0) news_bell.Silence();
     const int number = signals.Take();
     if (number == SIGHUP) {
+      // Before it is ready the service manager waits for that word already.
+      const bool ready = lifecycle.ready();
+      if (ready) options.service.Reloading(clock.Now());
       try {
         Reload();
       } catch (const std::exception& e) {
         reload.last_successful = false;
         Log(Level::kError, std::string("reload refused, the running configuration stays: ") + e.what());
       }
+      if (ready) options.service.Ready();
     }
     if (number == SIGTERM || number == SIGINT) {
       Log(Level::kInfo,

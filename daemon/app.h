@@ -6,6 +6,7 @@
 #include <string>
 
 #include "config/config.h"
+#include "daemon/service_manager.h"
 #include "daemon/views.h"
 
 namespace inferd::daemon {
@@ -13,6 +14,7 @@ namespace inferd::daemon {
 struct AppOptions {
   config::Sources sources;  // where a reload reads the configuration from
   std::string ports_file;   // empty: none
+  ServiceManager service;
 };
 
 inline constexpr int kExitOk = 0;

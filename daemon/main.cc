@@ -6,18 +6,19 @@
 #include <cstdio>
 #include <exception>
 #include <iostream>
+#include <utility>
 
 #include "config/config.h"
-#include "daemon/api/keys.h"
 #include "daemon/app.h"
+#include "daemon/command_line.h"
 #include "daemon/log.h"
 #include "daemon/observability/plane.h"
+#include "daemon/reload.h"
+#include "daemon/service_manager.h"
 #include "daemon/version.h"
 
 namespace inferd::daemon {
 namespace {
-
-constexpr const char* kDefaultConfig = "/etc/inferd/inferd.yaml";
 
 // Signals are taken by the main thread when it asks for them; every later thread inherits the mask.
 void BlockSignals() {
@@ -41,45 +42,42 @@ void RaiseFileLimit() {
 int Main(int argc, char** argv) {
   BlockSignals();
   RaiseFileLimit();
-  CLI::App cli{"inferd serves language models over OpenAI's protocol and shows what it does", "inferd"};
-  AppOptions options;
-  options.sources.file = kDefaultConfig;
-  bool check = false;
-  bool version = false;
-  bool markdown = false;
-  cli.add_option("--config", options.sources.file, "configuration file")->capture_default_str();
-  cli.add_flag("--check", check, "check the configuration and exit: 0 when it is good, 2 when it is not");
-  cli.add_option("--set", options.sources.sets, "override one key: section.key=value; may be given several times")->allow_extra_args(false);
-  cli.add_option("--ports-file", options.ports_file, "write the ports really listened on to this file, as JSON");
-  cli.add_flag("--version", version, "print version, revision and compiler, and exit");
-  cli.add_flag("--help-config-markdown", markdown, "print the page docs/CONFIGURATION.md, and exit");
+  CommandLine line;
+  CLI::App cli;
+  AddCommandLine(cli, line);
   try {
     cli.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return cli.exit(e) == 0 ? kExitOk : kExitUsage;
   }
-  if (version) {
+  if (line.version) {
     std::cout << "inferd " << Version() << " (" << Revision() << ", " << Compiler() << ")\n";
     return kExitOk;
   }
-  if (markdown) {
+  if (line.markdown) {
     std::cout << config::Markdown();
     return kExitOk;
   }
 
+  auto service = ServiceManager::FromEnvironment();
+  if (!service) {
+    std::cerr << service.error().message << "\n";
+    return kExitUsage;
+  }
+  AppOptions options{.sources = std::move(line.sources), .ports_file = std::move(line.ports_file), .service = std::move(*service)};
   options.sources.environment = config::ProcessEnvironment();
+  for (const ServiceManager::Socket& socket : options.service.sockets()) options.sources.sockets.push_back(socket.address);
   const auto loaded = config::Load(options.sources);
   if (!loaded) {
     for (const config::Fault& fault : loaded.error()) std::cerr << fault.ToString() << "\n";
     return kExitUsage;
   }
-  if (loaded->config.auth.keys_file) {
-    if (const auto keys = KeyStore::Load(*loaded->config.auth.keys_file); !keys) {
-      std::cerr << keys.error().message << "\n";
-      return kExitUsage;
-    }
+  // Whoever checks a file by hand has not the credentials of the service.
+  if (const auto keys = LoadKeys(loaded->config); !keys && !(line.check && keys.error().code == Code::kUnavailable)) {
+    std::cerr << keys.error().message << "\n";
+    return kExitUsage;
   }
-  if (check) return kExitOk;
+  if (line.check) return kExitOk;
 
   SetLogLevel(loaded->config.logs.level);
   App app(loaded->config, std::move(options), loaded->config.observability.enabled ? MakeObservabilityPlane : ObservabilityFactory());

@@ -25,13 +25,22 @@ Status WithPath(const std::string& path, Status status) {
 }  // namespace
 
 Result<LoadedModel> LoadModel(const config::Model& wanted, const config::Queue& queue, std::uint16_t index, const Clock& clock,
-                              engine::Ledger& ledger, Ring<engine::StepRecord>& steps, const std::atomic<bool>& stop) {
+                              engine::Ledger& ledger, Ring<engine::StepRecord>& steps, const std::atomic<bool>& stop,
+                              std::atomic<int>& percent) {
   const auto failed = [&](Status status) { return tl::unexpected<Status>(WithPath(wanted.path, std::move(status))); };
   const MonotonicTime begin = clock.Now();
   auto model = model::Model::Load(wanted.path, {.threads = wanted.threads.value_or(0), .kernels = {}});
   if (!model) return failed(std::move(model).error());
   auto tokenizer = model::Tokenizer::FromGguf((*model)->file());
   if (!tokenizer) return failed(std::move(tokenizer).error());
+
+  // Nearly all of the time goes into reading the file.
+  percent = 0;
+  const auto bytes = (*model)->file().mapping().bytes();
+  const auto go_on = [&](std::size_t done) {
+    percent = static_cast<int>(100 * done / std::max<std::size_t>(bytes.size(), 1));
+    return !stop;
+  };
 
   LoadedModel loaded;
   ServedModel& served = loaded.served;
@@ -46,10 +55,10 @@ Result<LoadedModel> LoadModel(const config::Model& wanted, const config::Queue& 
                   .weight_bytes = (*model)->weight_bytes(),
                   .file_bytes = (*model)->file().size(),
                   // Brings the whole file into the page cache, too: the first step would have to do that otherwise.
-                  .sha256 = Sha256Hex((*model)->file().mapping().bytes(), &stop),
-                  .load_time = {},
-                  // Now, while nothing else computes on it and its file is in the page cache.
-                  .peak = model::MeasureRoofline(**model, clock, kMeasuring)};
+                   .sha256 = Sha256Hex(bytes, go_on),
+                   .load_time = {},
+                   // Now, while nothing else computes on it and its file is in the page cache.
+                   .peak = model::MeasureRoofline(**model, clock, kMeasuring)};
 
   served.why_no_chat = "models[" + std::to_string(index) + "].chat is off";
   if (wanted.chat != "off") {
@@ -84,6 +93,7 @@ Result<LoadedModel> LoadModel(const config::Model& wanted, const config::Queue& 
   served.engine = loaded.engine.get();
   served.context = loaded.engine->options().context;
   served.facts.load_time = clock.Now() - begin;
+  percent = 100;
   return loaded;
 }
 

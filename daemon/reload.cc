@@ -5,12 +5,14 @@
 #include <utility>
 
 #include "config/value.h"
+#include "daemon/service_manager.h"
 
 namespace inferd::daemon {
 
 Result<std::shared_ptr<const KeyStore>> LoadKeys(const config::Config& config) {
   if (!config.auth.keys_file) return std::shared_ptr<const KeyStore>();
-  auto keys = KeyStore::Load(*config.auth.keys_file);
+  INFERD_ASSIGN_OR_RETURN(const std::string path, CredentialPath(*config.auth.keys_file));
+  auto keys = KeyStore::Load(path);
   if (!keys) return tl::unexpected<Status>(std::move(keys).error());
   return std::make_shared<const KeyStore>(std::move(*keys));
 }

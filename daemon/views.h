@@ -54,6 +54,8 @@ class ObservabilityPlane {
   virtual ~ObservabilityPlane() = default;
   // Binds and begins to answer; the port that was taken. kIo names the address.
   virtual Result<std::uint16_t> Start(const std::string& listen) = 0;
+  // What a scrape would give now, in Prometheus's text format.
+  virtual std::string Exposition() = 0;
   virtual void Stop() = 0;
 };
 using ObservabilityFactory = std::function<std::unique_ptr<ObservabilityPlane>(const Views& views)>;

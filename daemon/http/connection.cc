@@ -63,6 +63,7 @@ net::awaitable<bool> Connection::OneRequest() {
       std::string body = std::move(parser->get().body());
       parser.reset();
       co_await Begin(exchange, std::move(body), answer);
+      Heard();
       ReleaseBody();
       if (!answer) {
         shared_.counters.working.fetch_add(1);
@@ -74,6 +75,7 @@ net::awaitable<bool> Connection::OneRequest() {
     failure = e.what();
   }
   ReleaseBody();
+  Heard();
   if (!failure.empty()) {
     exchange.wire.keep_alive = false;
     if (call.pending()) {

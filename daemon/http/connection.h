@@ -82,6 +82,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Connection& operator=(const Connection&) = delete;
   ~Connection() {
     ReleaseBody();
+    Heard();
     loop_.connections.erase(this);
     if (over_limit_) shared_.turned_away.fetch_sub(1, std::memory_order_relaxed);
     shared_.counters.open.fetch_sub(1, std::memory_order_relaxed);
@@ -128,6 +129,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
     deadline_ = shared_.clock.Now() + time;
   }
   void NoDeadline() { deadline_ = MonotonicTime::max(); }
+
+  // The first request of this connection is inside, refused, or will never come.
+  void Heard() {
+    if (!std::exchange(heard_, true)) shared_.counters.unheard.fetch_sub(1, std::memory_order_relaxed);
+  }
 
   void Notify() {
     notified_ = true;
@@ -182,6 +188,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool notified_ = false;
   bool watching_ = false;
   bool peer_gone_ = false;
+  bool heard_ = false;
 };
 
 }  // namespace inferd::daemon::connections

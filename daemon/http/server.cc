@@ -9,7 +9,9 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/use_future.hpp>
 #include <cerrno>
+#include <future>
 #include <mutex>
 #include <utility>
 
@@ -41,7 +43,8 @@ struct HttpServer::Impl {
   }
 
   net::awaitable<void> Accept(tcp::acceptor& acceptor) {
-    for (;;) {
+    // A connection that was taken is served: whether to go on is asked before the next one.
+    while (accepting) {
       Loop& loop = *loops[next_loop++ % loops.size()];
       ErrorCode error;
       tcp::socket socket(loop.io);
@@ -64,10 +67,12 @@ struct HttpServer::Impl {
         }
       }
       shared.counters.open.fetch_add(1, std::memory_order_relaxed);
+      shared.counters.unheard.fetch_add(1, std::memory_order_relaxed);
       // The connection is made on its own thread: only that one may touch the loop's set.
       net::post(loop.io, [this, &loop, over_limit, s = std::make_shared<tcp::socket>(std::move(socket))] {
         if (shared.stopping) {
           shared.counters.open.fetch_sub(1, std::memory_order_relaxed);
+          shared.counters.unheard.fetch_sub(1, std::memory_order_relaxed);
           return;
         }
         auto connection = std::make_shared<Connection>(shared, loop, std::move(*s), over_limit);
@@ -89,6 +94,8 @@ struct HttpServer::Impl {
   Shared shared;
   std::vector<std::unique_ptr<Loop>> loops;
   std::vector<tcp::acceptor> acceptors;
+  std::vector<std::future<void>> accepts;  // one for each acceptor that takes connections
+  std::atomic<bool> accepting{false};
   std::atomic<std::size_t> next_loop{0};
   bool started = false;
   bool stopped = false;
@@ -100,6 +107,17 @@ HttpServer::HttpServer(const Api& api, const Clock& clock, HttpOptions options)
 HttpServer::~HttpServer() { Stop(); }
 
 Result<> HttpServer::Listen() {
+  for (const int fd : impl_->shared.options.sockets) {
+    sockaddr_storage address{};
+    socklen_t length = sizeof(address);
+    ErrorCode error;
+    tcp::acceptor acceptor(impl_->loops[0]->io);
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) error = {errno, boost::system::system_category()};
+    if (!error) acceptor.assign(address.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), fd, error);
+    if (error) return Error(Code::kIo, "the socket that was handed over cannot be used: " + error.message());
+    impl_->acceptors.push_back(std::move(acceptor));
+  }
+  if (!impl_->acceptors.empty()) return {};
   for (const config::ListenAddress& address : impl_->shared.options.listen) {
     ErrorCode error;
     const auto ip = net::ip::make_address(address.host, error);
@@ -127,14 +145,33 @@ std::vector<std::uint16_t> HttpServer::ports() const {
 void HttpServer::Start() {
   Impl& impl = *impl_;
   impl.started = true;
-  for (tcp::acceptor& acceptor : impl.acceptors) net::co_spawn(impl.loops[0]->io, impl.Accept(acceptor), net::detached);
   for (const auto& loop : impl.loops) {
-    impl.Sweep(*loop);
+    impl.Sweep(*loop);  // which is also what keeps the loop running
     loop->thread = std::thread([&io = loop->io] {
       ::prctl(PR_SET_NAME, "api");
       io.run();
     });
   }
+}
+
+void HttpServer::Accept() {
+  Impl& impl = *impl_;
+  impl.accepting = true;
+  for (tcp::acceptor& acceptor : impl.acceptors)
+    impl.accepts.push_back(net::co_spawn(impl.loops[0]->io, impl.Accept(acceptor), net::use_future));
+}
+
+void HttpServer::StopAccepting() {
+  Impl& impl = *impl_;
+  impl.accepting = false;
+  net::post(impl.loops[0]->io, [&impl] {
+    for (tcp::acceptor& acceptor : impl.acceptors) {
+      ErrorCode ignored;
+      acceptor.cancel(ignored);
+    }
+  });
+  for (const std::future<void>& accept : impl.accepts) accept.wait();
+  impl.accepts.clear();
 }
 
 void HttpServer::StartDrain() { impl_->shared.draining = true; }

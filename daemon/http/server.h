@@ -23,6 +23,7 @@ namespace inferd::daemon {
 
 struct HttpOptions {
   std::vector<config::ListenAddress> listen;
+  std::vector<int> sockets;  // listening already, made by somebody else: used instead of `listen` when there are any
   int threads = 1;
   int workers = 1;  // for bodies too large to be read on a connection's thread
   int max_connections = 4096;
@@ -39,6 +40,7 @@ struct ConnectionCounters {
   std::atomic<std::uint64_t> refused{0};    // over max_connections
   std::atomic<std::uint64_t> timed_out{0};  // closed because the client was too slow
   std::atomic<std::int64_t> open{0};
+  std::atomic<std::int64_t> unheard{0};     // open, and their first request is not admitted or refused yet
   std::atomic<std::int64_t> working{0};     // answers that an engine works on, until they are written
   std::atomic<std::int64_t> body_bytes{0};  // of bodies in memory
 };
@@ -53,7 +55,12 @@ class HttpServer {
   Result<> Listen();
   // The port of each address, in their order; after Listen.
   std::vector<std::uint16_t> ports() const;
+  // Starts the threads; nothing is accepted yet.
   void Start();
+  // Takes connections from now on. Until then they wait in the kernel, as many as its queue holds.
+  void Accept();
+  // Takes no more; returns when the last one that was taken is counted. Those that come wait for whoever has the sockets next.
+  void StopAccepting();
 
   // From now on every answer closes its connection, so that clients come back to somebody else.
   void StartDrain();

@@ -104,6 +104,8 @@ class Plane final : public ObservabilityPlane {
     return server_->port();
   }
 
+  std::string Exposition() override { return scraper_.Scrape(metrics::Format::kText, {}); }
+
   void Stop() override {
     if (server_) server_->Stop();
     collectors_.Stop();

@@ -1,6 +1,7 @@
 #include "metrics/collectors/clock_sync.h"
 
 #include <cerrno>
+#include <filesystem>
 #include <system_error>
 
 #include "metrics/family.h"
@@ -10,7 +11,13 @@ namespace inferd::metrics {
 Result<> ClockCollector::Collect(MonotonicTime /*now*/, Families& families) {
   struct timex state {};  // modes 0: look and change nothing
   const int verdict = adjtimex_(&state);
-  if (verdict < 0) return Error(Code::kIo, "adjtimex: " + std::generic_category().message(errno));
+  const int error = errno;
+  std::error_code unknown;
+  if (verdict < 0 && error == EPERM && std::filesystem::exists(timesyncd_, unknown)) {
+    families.push_back(OneSeries(Metric::kClockSynchronized, std::filesystem::exists(timesyncd_ + "/synchronized", unknown) ? 1 : 0));
+    return {};
+  }
+  if (verdict < 0) return Error(Code::kIo, "adjtimex: " + std::generic_category().message(error));
   const double unit = (state.status & STA_NANO) != 0 ? 1e-9 : 1e-6;
   families.push_back(OneSeries(Metric::kClockOffset, static_cast<double>(state.offset) * unit));
   families.push_back(OneSeries(Metric::kClockSynchronized, verdict != TIME_ERROR && (state.status & STA_UNSYNC) == 0 ? 1 : 0));

@@ -21,6 +21,18 @@ TEST(Machine, MemInfo) {
   EXPECT_EQ(MemInfo("", "MemTotal"), std::nullopt);
 }
 
+TEST(Machine, Sysctls) {
+  EXPECT_EQ(SysctlPath("net.core.somaxconn"), "/proc/sys/net/core/somaxconn");
+  const SysctlAdvice least{"x.y", 100, false, ""};
+  EXPECT_EQ(SysctlIsGood(least, "100"), true);
+  EXPECT_EQ(SysctlIsGood(least, "99"), false);
+  const SysctlAdvice most{"x.y", 10, true, ""};
+  EXPECT_EQ(SysctlIsGood(most, "10"), true);
+  EXPECT_EQ(SysctlIsGood(most, "60"), false);
+  EXPECT_EQ(SysctlIsGood(most, ""), std::nullopt);
+  for (const SysctlAdvice& advice : SysctlAdvices()) EXPECT_FALSE(advice.why.empty());
+}
+
 TEST(Machine, ChosenOption) {
   EXPECT_EQ(ChosenOption("always [madvise] never\n"), "madvise");
   EXPECT_EQ(ChosenOption("always madvise"), std::nullopt);

@@ -111,6 +111,18 @@ TEST_F(ConfigTest, ReadsEveryKindOfValue) {
   EXPECT_EQ(c.auth.keys_file, "/etc/inferd/keys");
 }
 
+TEST_F(ConfigTest, SocketsThatWereHandedOverAreTheAddresses) {
+  sources_.sockets = {"127.0.0.1:8080", "[::1]:8080"};
+  sources_.sets = {"api.listen=127.0.0.1:1"};
+  const auto loaded = Read(kModel);
+  ASSERT_TRUE(loaded);
+  EXPECT_THAT(loaded->config.api.listen, ElementsAre("127.0.0.1:8080", "[::1]:8080"));
+  sources_.sockets = {"0.0.0.0:8080"};
+  const auto open = Read(kModel);
+  ASSERT_FALSE(open) << "the rule about keys holds for them, too";
+  EXPECT_THAT(open.error().at(0).ToString(), HasSubstr("socket of the service manager: api.listen: \"0.0.0.0:8080\""));
+}
+
 TEST_F(ConfigTest, LaterLayersWin) {
   sources_.environment = {{"INFERD_QUEUE__CAPACITY", "20"},
                           {"INFERD_MODELS__0__CONTEXT", "512"},

@@ -37,6 +37,7 @@ class ServerTest : public ApiFixture {
     ASSERT_TRUE(listening) << listening.error().message;
     port_ = server_->ports().at(0);
     server_->Start();
+    server_->Accept();
     Serve();
   }
 
@@ -432,6 +433,47 @@ TEST_F(ServerTest, SeveralThreadsShareTheConnections) {
   server_->Stop();
   EXPECT_EQ(server_->counters().open, 0);
   ExpectBooksClosed(30);
+}
+
+// A socket that somebody else made and keeps: connections wait in it while no server takes them, and none is refused.
+TEST_F(ServerTest, ASocketThatWasHandedOverOutlivesItsServer) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof(address);
+  ASSERT_EQ(::bind(socket, reinterpret_cast<const sockaddr*>(&address), length), 0);
+  ASSERT_EQ(::listen(socket, 16), 0);
+  ASSERT_EQ(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length), 0);
+  port_ = ntohs(address.sin_port);
+  Serve();
+
+  for (std::uint64_t generation = 0; generation < 2; ++generation) {
+    HttpOptions options;
+    options.listen = {{.host = "127.0.0.1", .port = 1, .loopback = true}};  // not used
+    options.sockets = {::dup(socket)};
+    HttpServer server(api_, clock_, options);
+    ASSERT_TRUE(server.Listen());
+    EXPECT_EQ(server.ports(), std::vector<std::uint16_t>{port_});
+    server.Start();
+    HttpClient early(port_);
+    early.Send(Post(kPrompt, "Connection: close\r\n"));
+    EXPECT_EQ(server.counters().accepted, 0U) << "it waits";
+    server.Accept();
+    EXPECT_EQ(early.Read().status, 200);
+
+    HttpClient silent(port_);
+    ASSERT_TRUE(Eventually([&] { return server.counters().accepted == 2 + generation; })) << "and the late one of the generation before";
+    server.StopAccepting();
+    EXPECT_EQ(server.counters().unheard, 1) << "taken, and has asked nothing yet";
+    const HttpClient late(port_);  // connects all the same
+    silent.Send(Post(kPrompt));
+    EXPECT_EQ(silent.Read().status, 200) << "what was taken is served";
+    EXPECT_EQ(server.counters().unheard, 0);
+    EXPECT_EQ(server.counters().accepted, 2 + generation);
+    server.Stop();
+  }
+  ::close(socket);
 }
 
 TEST_F(ServerTest, AnAddressThatIsTakenIsNamed) {

@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <string>
 
@@ -111,6 +112,24 @@ TEST(ClockSync, OffsetInItsUnit) {
   std::string fault;
   EXPECT_THAT(Sample(collector, &fault), IsEmpty());
   EXPECT_NE(fault, "");
+}
+
+// systemd's ProtectClock= forbids the question.
+TEST(ClockSync, TimesyncdKnowsWhatTheSandboxHides) {
+  const FakeTree tree;
+  const std::string folder = tree.root() + "/run/systemd/timesync";
+  const auto forbidden = [](struct timex*) {
+    errno = EPERM;
+    return -1;
+  };
+  ClockCollector collector(forbidden, folder);
+  std::string fault;
+  EXPECT_THAT(Sample(collector, &fault), IsEmpty()) << "nobody knows";
+  EXPECT_NE(fault, "");
+  tree.Write("/run/systemd/timesync/other", "");
+  EXPECT_THAT(Sample(collector), UnorderedElementsAre(Pair("inferd_clock_synchronized", 0)));
+  tree.Write("/run/systemd/timesync/synchronized", "");
+  EXPECT_THAT(Sample(collector), UnorderedElementsAre(Pair("inferd_clock_synchronized", 1)));
 }
 
 // A self-signed certificate that expires at the given UTC time, "YYMMDDhhmmssZ".

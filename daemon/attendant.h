@@ -1,0 +1,61 @@
+// Keeps the service manager informed: ready, stopping, what the daemon is doing, that it moves. Feeds the watchdog only when every engine
+// made progress or had nothing to do; when one is stalled it saves evidence and then asks to be ended. Main thread only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "daemon/lifecycle.h"
+#include "daemon/service_manager.h"
+#include "daemon/views.h"
+#include "runtime/base/clock.h"
+
+namespace inferd::daemon {
+
+// What the daemon looks like from outside at one moment.
+struct Sights {
+  Lifecycle::Snapshot life;
+  int loaded_percent = 0;  // of the model that is being loaded
+  std::uint64_t running = 0;
+  std::uint64_t queued = 0;
+  std::uint64_t inside = 0;    // running and queued requests, as the engines count them
+  std::string stalled;         // why an engine counts as stalled; empty when none does
+  std::uint64_t movement = 0;  // another number whenever anything has moved
+};
+
+// `loaded_percent`: of the model that is being loaded.
+Sights LookAround(const Views& views, int loaded_percent);
+
+// "Serving 12, queue 3"
+std::string StatusLine(const Sights& sights);
+
+class Attendant {
+ public:
+  using Look = std::function<Sights()>;
+  using Save = std::function<void(const std::string& why)>;
+
+  // `service` must outlive this. `save` is called once, before the watchdog is triggered; it must not take more than half of the watchdog's
+  // interval.
+  Attendant(const ServiceManager& service, Look look, Save save) : service_(service), look_(std::move(look)), save_(std::move(save)) {}
+
+  // To be called at least once in period(), and when the life cycle has moved on; more often costs nothing.
+  void Attend(MonotonicTime now);
+  Duration period() const;
+
+ private:
+  void FeedWatchdog(const Sights& sights, MonotonicTime now);
+
+  const ServiceManager& service_;
+  const Look look_;
+  const Save save_;
+  State told_ = State::kStarting;  // the last state that was seen
+  MonotonicTime next_{};
+  std::string status_;
+  std::uint64_t movement_ = 0;
+  MonotonicTime stalled_since_{};  // MonotonicTime{}: not stalled
+  bool triggered_ = false;
+};
+
+}  // namespace inferd::daemon

@@ -1,0 +1,101 @@
+#include "packaging/completion.h"
+
+#include <CLI/CLI.hpp>
+#include <vector>
+
+namespace inferd::packaging {
+namespace {
+
+// Words that may follow on the command line where `app` was named.
+std::string Words(const CLI::App& app, const std::string& inherited) {
+  std::string words;
+  const auto add = [&words](const std::string& word) { words += (words.empty() ? "" : " ") + word; };
+  for (const CLI::App* command : app.get_subcommands(nullptr)) add(command->get_name());
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_snames()) add("-" + name);
+    for (const std::string& name : option->get_lnames()) add("--" + name);
+  }
+  if (!inherited.empty()) add(inherited);
+  return words;
+}
+
+std::string LongOptions(const CLI::App& app) {
+  std::string words;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      if (name != "help") words += (words.empty() ? "--" : " --") + name;
+    }
+  }
+  return words;
+}
+
+// `inherited`: options of the program as a whole, which may stand after its commands, too.
+void AppendCases(const CLI::App& app, const std::string& path, const std::string& inherited, std::string& text) {
+  text += "    '" + path + "') words='" + Words(app, path.empty() ? "" : inherited) + "' ;;\n";
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    AppendCases(*command, path.empty() ? command->get_name() : path + " " + command->get_name(), inherited, text);
+  }
+}
+
+void CommandNames(const CLI::App& app, std::string& names) {
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    names += (names.empty() ? "" : "|") + command->get_name();
+    CommandNames(*command, names);
+  }
+}
+
+std::string FishQuoted(const std::string& text) {
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "'";
+}
+
+void AppendFish(const CLI::App& app, const std::string& program, const std::string& condition, std::string& text) {
+  const std::string head = "complete -c " + program + (condition.empty() ? "" : " -n " + FishQuoted(condition));
+  for (const CLI::Option* option : app.get_options()) {
+    if (!option->nonpositional()) continue;
+    std::string line = head;
+    for (const std::string& name : option->get_snames()) line += " -s " + name;
+    for (const std::string& name : option->get_lnames()) line += " -l " + name;
+    if (option->get_expected_max() > 0) line += " -r";
+    text += line + " -d " + FishQuoted(option->get_description()) + "\n";
+  }
+  std::string names;
+  for (const CLI::App* command : app.get_subcommands(nullptr)) names += " " + command->get_name();
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    const std::string here = condition.empty() ? "" : condition + "; and ";
+    text += "complete -c " + program + " -f -n " + FishQuoted(here + "not __fish_seen_subcommand_from" + names) + " -a " +
+            command->get_name() + " -d " + FishQuoted(command->get_description()) + "\n";
+    AppendFish(*command, program, here + "__fish_seen_subcommand_from " + command->get_name(), text);
+  }
+}
+
+}  // namespace
+
+std::string BashCompletion(const CLI::App& app) {
+  const std::string program = app.get_name();
+  std::string names;
+  CommandNames(app, names);
+  std::string cases;
+  AppendCases(app, "", LongOptions(app), cases);
+  std::string text = "# bash completion for " + program + "\n_" + program + "() {\n  local word path= words= i\n";
+  if (!names.empty()) {
+    text += "  for ((i = 1; i < COMP_CWORD; i++)); do\n    case ${COMP_WORDS[i]} in\n      " + names +
+            ") path+=${path:+ }${COMP_WORDS[i]} ;;\n    esac\n  done\n";
+  }
+  text += "  word=${COMP_WORDS[COMP_CWORD]}\n  case $path in\n" + cases +
+          "  esac\n  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n}\ncomplete -o default -F _" + program + " " + program +
+          "\n";
+  return text;
+}
+
+std::string FishCompletion(const CLI::App& app) {
+  std::string text = "# fish completion for " + app.get_name() + "\n";
+  AppendFish(app, app.get_name(), "", text);
+  return text;
+}
+
+}  // namespace inferd::packaging

@@ -1,0 +1,17 @@
+// Shell completions from a command line's description. Pure functions.
+#pragma once
+
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace inferd::packaging {
+
+// A script for bash-completion: commands and options by where one is on the line, files otherwise.
+std::string BashCompletion(const CLI::App& app);
+// A script for fish, with the descriptions.
+std::string FishCompletion(const CLI::App& app);
+
+}  // namespace inferd::packaging

@@ -1,0 +1,93 @@
+"""The package: what lintian says, what an upgrade keeps, what a purge leaves. From nothing installed to nothing installed."""
+import pathlib
+import shutil
+import subprocess
+
+import package
+import runner
+from service import Clients, ask, main_pid, wait_ready
+
+INSTALLED = False
+
+
+def test_lintian_finds_no_errors(setup):
+    if shutil.which("lintian") is None:
+        runner.skip("lintian is not installed (scripts/setup test)")
+    done = subprocess.run(["lintian", "--fail-on", "error", "--no-tag-display-limit", setup.packages.inferd, setup.packages.model], capture_output=True, text=True, check=False)
+    print(done.stdout)
+    assert done.returncode == 0 and not [l for l in done.stdout.splitlines() if l.startswith("E:")], done.stdout + done.stderr
+
+
+def test_cmake_installs_the_same_tree(setup):
+    folder = pathlib.Path("/mnt/staged")
+    subprocess.run(["cmake", "--install", setup.packages.folder.parent], env={"DESTDIR": str(folder), "PATH": "/usr/bin:/bin"}, check=True,
+                   stdout=subprocess.DEVNULL)
+    staged = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+    packed = set()
+    for deb in (setup.packages.inferd, setup.packages.model):
+        listing = subprocess.run(["dpkg-deb", "-c", deb], capture_output=True, text=True, check=True).stdout
+        packed |= {line.split(None, 5)[5][2:] for line in listing.splitlines() if line.startswith("-")}
+    assert staged == packed, staged ^ packed
+    assert {"usr/bin/inferd", "lib/systemd/system/inferd.service", "etc/inferd/inferd.yaml", "usr/share/man/man8/inferd.8.gz"} <= packed
+
+
+def files(setup):
+    """Everything on the system that a package could have left."""
+    out = setup.shell("find /etc /usr /lib /var /run/systemd/system -xdev -not -path '/var/lib/dpkg/*' -not -path '/var/log/*' "
+                      "-not -path '/var/cache/*' -not -path '/var/lib/systemd/*' | sort")
+    extra = setup.shell("ls -d /var/lib/inferd* /var/log/inferd* /var/log/private/inferd* /var/lib/systemd/deb-systemd-helper*/*inferd* 2>/dev/null || true")
+    return set(out.splitlines()) | set(extra.splitlines())
+
+
+def test_from_an_older_version_to_nothing(setup):
+    before = files(setup)
+    older = package.older(setup.packages.inferd, "0.0.9")
+    for path in (older, setup.packages.model, setup.packages.inferd):
+        (setup.root / "root" / path.name).write_bytes(path.read_bytes())
+    setup.run("apt-get", "install", "-y", "-qq", f"/root/{older.name}", f"/root/{setup.packages.model.name}")
+    wait_ready()
+    assert setup.run("systemctl", "is-enabled", "inferd.service", "inferd.socket").split() == ["enabled", "enabled"]
+    assert setup.run("dpkg-query", "-W", "-f", "${Version}", "inferd") == "0.0.9"
+
+    # What the administrator and the daemon have made in the meantime.
+    config = (setup.root / "etc/inferd/inferd.yaml").read_text() + "queue: {capacity: 2077, deadline: 10m}\n"
+    setup.write("/etc/inferd/inferd.yaml", config)
+    setup.write("/var/lib/private/inferd/flight/flight-x.txt", "x")
+    setup.write("/etc/inferd/instances/0.conf", "INFERD_QUEUE__CAPACITY=5\n")
+    setup.run("systemctl", "restart", "inferd.service")
+    setup.run("systemctl", "enable", "--now", "inferd@0.service")
+    setup.run("systemctl", "disable", "inferd.service")
+    pids = main_pid(setup), main_pid(setup, "inferd@0.service")
+
+    clients = Clients(rate=50, seconds=15)
+    setup.run("apt-get", "install", "-y", "-qq", f"/root/{setup.packages.inferd.name}")
+    assert main_pid(setup) not in (0, pids[0]) and main_pid(setup, "inferd@0.service") not in (0, pids[1])
+    assert not clients.failures(), clients.failures()[:5]
+    print(f"  {len(clients.results())} requests over the upgrade, none failed")
+    assert setup.run("dpkg-query", "-W", "-f", "${Version}", "inferd") != "0.0.9"
+    assert (setup.root / "etc/inferd/inferd.yaml").read_text() == config
+    assert (setup.root / "var/lib/private/inferd/flight/flight-x.txt").read_text() == "x"
+    setup.run("systemctl", "is-enabled", "inferd.service", check=False)
+    assert setup.code != 0, "an upgrade enables what the administrator has disabled"
+    assert ask().status == 200 and ask(port=8090).status == 200
+
+    setup.run("apt-get", "remove", "-y", "-q", "inferd")
+    for unit in ("inferd.service", "inferd.socket", "inferd@0.service"):
+        assert setup.prop(unit, "ActiveState") == "inactive", unit
+    assert (setup.root / "etc/inferd/inferd.yaml").read_text() == config, "remove keeps the configuration"
+    assert (setup.root / "var/lib/private/inferd/flight/flight-x.txt").exists(), "remove keeps the state"
+
+    setup.run("apt-get", "purge", "-y", "-q", "inferd", "inferd-demo-model")
+    left = files(setup) - before
+    # What the system's own tools keep: backups of the group files, apt's folder, systemd's folders for links, empty again.
+    own = ("/etc/group-", "/etc/gshadow-", "/var/lib/apt/lists/auxfiles")
+    left = {path for path in left if path not in own and not (path.endswith(".wants") and not setup.run("ls", path))}
+    assert not left, sorted(left)
+    assert "inferd" not in (setup.root / "etc/group").read_text()
+
+
+def test_models_of_the_user_survive_a_purge(setup):
+    package.install(setup.box, setup.packages)
+    setup.write("/var/lib/inferd-models/mine.gguf", "x")
+    setup.run("apt-get", "purge", "-y", "-q", "inferd", "inferd-demo-model")
+    assert (setup.root / "var/lib/inferd-models/mine.gguf").exists()

@@ -1,0 +1,147 @@
+"""What the service may touch, and what it may not; each time with somebody outside of the sandbox who can, so that the test cannot pass for
+another reason."""
+import hashlib
+import re
+
+import harness
+from service import API, OBSERVE, ask, main_pid, wait_ready
+
+DIGEST = hashlib.sha256(b"sk-good").hexdigest()
+KEYS = "[Service]\nEnvironment=INFERD_AUTH__KEYS_FILE=credential:keys\n"
+
+
+def as_daemon(setup, *command):
+    """Runs a command as the daemon's user, in its mounts; the exit code."""
+    pid = main_pid(setup)
+    uid, gid = (re.search(rf"^{name}:\s+(\d+)", setup.run("cat", f"/proc/{pid}/status"), re.MULTILINE).group(1) for name in ("Uid", "Gid"))
+    setup.run("nsenter", "-t", pid, "-m", "-S", uid, "-G", gid, "--", *command, check=False)
+    return setup.code
+
+
+def test_files_of_others_cannot_be_read(setup):
+    setup.write("/etc/inferd/keys", f"app:user:{DIGEST}\n", mode=0o600)
+    setup.write("/root/secret", "x", mode=0o644)
+    setup.run("mkdir", "-p", "/home/somebody")
+    setup.write("/home/somebody/secret", "x")
+    for path in ("/etc/shadow", "/etc/inferd/keys", "/root/secret", "/home/somebody/secret", "/proc/1/status", "/proc/1/environ"):
+        assert setup.run("cat", path) is not None
+        assert as_daemon(setup, "cat", path) != 0, f"the daemon can read {path}"
+    assert as_daemon(setup, "cat", "/etc/inferd/inferd.yaml") == 0, "what it must read"
+
+
+def test_nothing_can_be_written_but_its_own(setup):
+    for path in ("/etc/x", "/usr/x", "/var/x", "/var/lib/inferd-models/x", "/etc/inferd/x", "/opt/x"):
+        setup.run("touch", path)
+        setup.run("rm", path)
+        assert as_daemon(setup, "touch", path) != 0, f"the daemon can write {path}"
+    for path in ("/var/lib/inferd/x", "/var/log/inferd/x", "/run/inferd/x", "/tmp/x"):
+        assert as_daemon(setup, "touch", path) == 0, f"the daemon cannot write {path}"
+    setup.run("test", "!", "-e", "/tmp/x")
+
+
+def test_the_user_is_dynamic(setup):
+    pid = main_pid(setup)
+    status = setup.run("cat", f"/proc/{pid}/status")
+    uid = int(re.search(r"^Uid:\s+(\d+)", status, re.MULTILINE).group(1))
+    assert 61184 <= uid <= 65519, uid
+    for field, value in (("NoNewPrivs", "1"), ("Seccomp", "2"), ("CapEff", "0000000000000000"), ("CapBnd", "0000000000000000")):
+        assert re.search(rf"^{field}:\s+{value}$", status, re.MULTILINE), (field, status)
+    control = setup.run("cat", "/proc/1/status")  # proves that the container itself does not set these
+    assert re.search(r"^NoNewPrivs:\s+0$", control, re.MULTILINE) and re.search(r"^Seccomp:\s+0$", control, re.MULTILINE)
+    assert "inferd" not in (setup.root / "etc/passwd").read_text()
+
+
+def test_keys_come_as_a_credential(setup):
+    """They open the door, and they are in no environment, no command line, and no file that others can read."""
+    setup.write("/etc/inferd/keys", f"app:user:{DIGEST}\n", mode=0o600)
+    with setup.settings(KEYS):
+        setup.run("systemctl", "restart", "inferd.service")
+
+        def status(key):
+            return ask(port=API, headers={"Authorization": f"Bearer {key}"} if key else {}).status
+
+        assert [status(None), status("sk-bad"), status("sk-good")] == [401, 401, 200]
+        pid = main_pid(setup)
+        for place in ("environ", "cmdline"):
+            text = setup.shell(f"tr '\\0' '\\n' < /proc/{pid}/{place}")
+            assert "inferd" in text and DIGEST not in text, place
+        assert DIGEST not in setup.run("systemctl", "show", "inferd.service")
+        assert DIGEST in setup.run("cat", "/run/credentials/inferd.service/keys")
+        setup.run("setpriv", "--reuid", "nobody", "--clear-groups", "cat", "/run/credentials/inferd.service/keys", check=False)
+        assert setup.code != 0
+        journal = setup.journal()
+        assert "sk-good" not in journal and DIGEST not in journal
+        # A reload and a check know them, too.
+        setup.run("systemctl", "reload", "inferd.service")
+        setup.run("inferd", "--check", "--set", "auth.keys_file=credential:keys")
+
+
+def test_a_missing_keys_file_is_no_open_door(setup):
+    setup.run("rm", "-f", "/etc/inferd/keys")
+    with setup.settings(KEYS):
+        setup.run("systemctl", "restart", "inferd.service", check=False)
+        assert setup.code != 0 and "holds no key" in setup.journal("-n", "10")
+
+
+def test_the_collectors_work_inside(setup):
+    """Figures of the machine and the process come through the sandbox, those that a container has."""
+    wait_ready()
+
+    def scrape():
+        return harness.Metrics(harness.request(OBSERVE, "GET", "/metrics").body.decode())
+
+    harness.eventually(lambda: scrape().sum("inferd_collector_up", collector="disk") == 1, 10, "the collectors have run")
+    metrics = scrape()
+    assert metrics.sum("inferd_collector_up", collector="pressure") == 1
+    for name in ("process_resident_memory_bytes", "process_open_fds", "inferd_disk_free_bytes"):
+        assert metrics.sum(name) > 0, name
+
+
+def test_memory_can_be_locked_and_threads_pinned(setup):
+    """The limits and system calls that these need are there: the service's own settings, tried by a program of the same unit settings."""
+    pid = main_pid(setup)
+
+    def limits(of):
+        return {name: soft for name, soft in re.findall(r"^Max (locked memory|open files|core file size)\s+\S+\s+(\S+)", setup.run("cat", f"/proc/{of}/limits"), re.MULTILINE)}
+
+    # Where the container itself may have no more than its host gives it, the service has all of that.
+    most, has = limits(1), limits(pid)
+    assert has["locked memory"] == most["locked memory"] and has["core file size"] == "0", has
+    assert int(has["open files"]) == min(65536, int(most["open files"])), has
+    assert setup.prop("inferd.service", "LimitMEMLOCK") == "infinity" and setup.prop("inferd.service", "LimitNOFILE") == "65536"
+    # The unit's own file with another program in it; and the same without the exception that the unit makes for it.
+    setup.write("/usr/local/bin/pin", "#!/bin/sh\nexec taskset -p 1 $$\n", mode=0o755)
+    unit = re.sub(r"^(Type|ExecStart|ExecReload|WatchdogSec|Restart|Wants|User|\w+Directory(Mode)?)=.*$", "",
+                  (setup.root / "lib/systemd/system/inferd.service").read_text(), flags=re.MULTILINE)
+    unit = unit.split("[Install]")[0] + "Type=oneshot\nExecStart=/usr/local/bin/pin\n"
+    setup.write("/etc/systemd/system/pin.service", unit)
+    setup.write("/etc/systemd/system/no-pin.service", unit + "SystemCallFilter=~sched_setaffinity\n")
+    setup.run("systemctl", "daemon-reload")
+    setup.run("systemctl", "start", "pin.service")
+    setup.run("systemctl", "start", "no-pin.service", check=False)
+    assert setup.code != 0 and "failed to set pid" in setup.journal(unit="no-pin.service"), setup.journal(unit="no-pin.service")
+    setup.run("systemctl", "reset-failed")
+
+
+def test_units_are_sound(setup):
+    for unit in ("inferd.service", "inferd.socket", "inferd@0.service", "inferd@0.socket", "inferd.slice"):
+        text = setup.run("systemd-analyze", "verify", "--man=no", f"/lib/systemd/system/{unit}", check=False).strip()
+        assert setup.code == 0 and not text, f"{unit}: {text}"
+
+
+def exposure(setup, unit):
+    text = setup.run("systemd-analyze", "security", "--no-pager", unit, check=False)
+    return float(re.search(r"Overall exposure level for \S+: (\d+\.\d+)", text).group(1)), [l for l in text.splitlines() if "✗" in l]
+
+
+def test_little_is_exposed(setup):
+    for unit in ("inferd.service", "inferd@0.service"):
+        figure, open_points = exposure(setup, unit)
+        print(f"  {unit}: {figure}")
+        assert figure <= 1.2, open_points
+    with setup.settings((setup.root / "usr/share/inferd/systemd/nvidia.conf").read_text()):
+        figure, open_points = exposure(setup, "inferd.service")
+        print(f"  inferd.service with the NVIDIA drop-in: {figure}")
+        assert figure <= 1.5, open_points
+        setup.run("systemctl", "restart", "inferd.service")
+        assert ask(port=API).status == 200

@@ -1,0 +1,71 @@
+"""What is installed around the daemon: completion, log rotation, models' folder, doctor, manual pages."""
+import pathlib
+import subprocess
+
+import runner
+from service import ask
+
+
+def complete(setup, line):
+    """What bash offers at the end of `line`."""
+    script = f"""
+. /usr/share/bash-completion/completions/{line.split()[0]}
+COMP_WORDS=({line}{" ''" if line.endswith(" ") else ""})
+COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+_{line.split()[0]}
+printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+    return setup.shell(script).split()
+
+
+def test_bash_completes(setup):
+    assert {"status", "chat", "doctor", "model"} <= set(complete(setup, "inferctl "))
+    assert complete(setup, "inferctl mod") == ["model"]
+    assert {"inspect", "verify"} <= set(complete(setup, "inferctl model "))
+    assert "--concurrency" in complete(setup, "inferctl bench --c")
+    assert "--api" in complete(setup, "inferctl status --")
+    assert set(complete(setup, "inferd --c")) == {"--config", "--check"}
+
+
+def test_logs_are_rotated(setup):
+    """logrotate accepts the file, and rotates what belongs to the daemon's dynamic user; missing and empty files are nothing."""
+    setup.shell("echo line > /var/log/inferd/access.log; : > /var/log/inferd/empty.log")
+    setup.run("logrotate", "--force", "/etc/logrotate.d/inferd")
+    names = set(setup.run("ls", "/var/log/inferd/").split())
+    assert {"access.log", "access.log.1", "empty.log"} == names, names
+    assert setup.run("cat", "/var/log/inferd/access.log") == ""
+
+
+def test_a_model_can_be_dropped_in(setup):
+    """A member of the group puts a file there that nobody else may read, and the daemon serves it."""
+    setup.run("useradd", "--create-home", "--groups", "inferd-models", "researcher")
+    setup.run("setpriv", "--reuid", "researcher", "--regid", "researcher", "--init-groups", "--", "sh", "-c",
+              "umask 027; cp /usr/share/inferd/models/inferd-demo.gguf /var/lib/inferd-models/mine.gguf")
+    assert setup.run("stat", "-c", "%A %G", "/var/lib/inferd-models/mine.gguf").split() == ["-rw-r-----", "inferd-models"]
+    with setup.settings("[Service]\nEnvironment=INFERD_MODELS__0__PATH=/var/lib/inferd-models/mine.gguf\n"):
+        setup.run("systemctl", "restart", "inferd.service")
+        assert ask().status == 200
+
+
+def test_doctor_judges_the_kernel_settings(setup):
+    text = setup.run("inferctl", "doctor", check=False)
+    for name in ("net.core.somaxconn", "net.ipv4.tcp_max_syn_backlog", "vm.swappiness", "locked memory"):
+        assert name in text, text
+    advice = setup.run("cat", "/usr/share/inferd/sysctl.conf")
+    assert "\nvm.swappiness = 10\n" in advice and "\nnet.core.somaxconn = 4096\n" in advice
+
+
+def test_manual_pages_are_clean(setup):
+    """Those of the container are not installed; the files are, and groff has nothing to complain about."""
+    for page, words in (("man8/inferd.8", ("--config", "SIGHUP", "inferd.socket")), ("man1/inferctl.1", ("model verify", "--concurrency")),
+                        ("man5/inferd.yaml.5", ("queue.capacity", "api.max_body"))):
+        source = setup.root / f"usr/share/man/{page}.gz"
+        text = subprocess.run(["zcat", source], capture_output=True, check=True).stdout
+        try:
+            done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-P-cbou"], input=text, capture_output=True, check=False)
+        except FileNotFoundError:
+            runner.skip("groff is not installed")
+        assert not done.stderr, done.stderr.decode()
+        shown = done.stdout.decode().replace("‐", "-").replace("−", "-")
+        for word in words:
+            assert word in shown, (page, word)
