@@ -74,6 +74,7 @@ struct Auth {
 
 struct Lifecycle {
   Duration drain_timeout{};
+  Duration stop_timeout{};
 };
 
 struct Logs {

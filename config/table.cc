@@ -283,6 +283,16 @@ const std::array kKeys{
         .slot = [](Config& c, Indices) -> Slot { return &c.lifecycle.drain_timeout; },
         .help = "Time that running requests get to finish after SIGTERM or SIGINT. What is not finished by then is cut. New requests are "
                 "refused with 503 meanwhile."},
+    Key{.name = "lifecycle.stop_timeout",
+        .kind = Kind::kDuration,
+        .fallback = "20s",
+        .min = kSecond,
+        .max = kHour,
+        .reloadable = true,
+        .slot = [](Config& c, Indices) -> Slot { return &c.lifecycle.stop_timeout; },
+        .help =
+            "Time that stopping may take after the drain. An engine that is stuck inside a step cannot be stopped: when this has passed, "
+            "the process says so and ends with exit code 1."},
     Key{.name = "logs.level",
         .kind = Kind::kChoice,
         .fallback = "info",

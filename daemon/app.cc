@@ -24,6 +24,7 @@
 #include "daemon/admission.h"
 #include "daemon/attendant.h"
 #include "daemon/flight_data.h"
+#include "daemon/last_resort.h"
 #include "daemon/log.h"
 #include "daemon/model_loader.h"
 #include "daemon/reload.h"
@@ -462,6 +463,10 @@ int App::Impl::Run() {
 
   stop_loading = true;
   signals.LetThemKill();
+  const LastResort last_resort(Running().lifecycle.stop_timeout, [this] {
+    Log(Level::kCritical, "an engine does not stop: ending without it");
+    ::_exit(kExitFailure);
+  });
   // A warm-up pass that runs is ended too; the engines stay until every call has let go of them.
   for (std::size_t i = 0; i < models.size(); ++i) {
     if (const ServedModel* model = models.at(i)) model->engine->CutAll();

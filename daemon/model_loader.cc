@@ -55,10 +55,10 @@ Result<LoadedModel> LoadModel(const config::Model& wanted, const config::Queue& 
                   .weight_bytes = (*model)->weight_bytes(),
                   .file_bytes = (*model)->file().size(),
                   // Brings the whole file into the page cache, too: the first step would have to do that otherwise.
-                   .sha256 = Sha256Hex(bytes, go_on),
-                   .load_time = {},
-                   // Now, while nothing else computes on it and its file is in the page cache.
-                   .peak = model::MeasureRoofline(**model, clock, kMeasuring)};
+                  .sha256 = Sha256Hex(bytes, go_on),
+                  .load_time = {},
+                  // Now, while nothing else computes on it and its file is in the page cache.
+                  .peak = model::MeasureRoofline(**model, clock, kMeasuring)};
 
   served.why_no_chat = "models[" + std::to_string(index) + "].chat is off";
   if (wanted.chat != "off") {

@@ -76,6 +76,16 @@ def test_a_stalled_engine_is_called_stalled_and_recovers(setup):
         assert d.stop() == 0
 
 
+def test_a_stuck_engine_does_not_keep_the_process_alive(setup):
+    config = {"lifecycle": {"drain_timeout": "1s", "stop_timeout": "1s"}}
+    with folder() as tmp, breakable(setup, tmp, config) as (d, faults):
+        faults.set("stall")
+        with send_only(d.api, TEXT, {"model": "demo", "prompt": "The queue", "max_tokens": 2}):
+            eventually(lambda: sum(d.observe("/load").json()[k] for k in ("queued", "running")) == 1, 10, "the request is inside")
+            assert d.stop() == 1
+        assert "an engine does not stop" in d.log()
+
+
 def test_a_slow_engine_is_busy_and_never_stalled(setup):
     """Each sign of life comes late, and a step takes longer than what would be a stall."""
     with folder() as tmp, breakable(setup, tmp) as (d, faults):

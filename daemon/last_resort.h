@@ -1,0 +1,42 @@
+// Calls a function from a thread of its own when the owner has not gone out of scope in time: the way out when the owner itself is stuck.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "runtime/base/clock.h"
+
+namespace inferd::daemon {
+
+class LastResort {
+ public:
+  // `act` is called at most once, after `limit` of real time.
+  LastResort(Duration limit, std::function<void()> act)
+      : thread_([this, limit, act = std::move(act)] {
+          std::unique_lock lock(mutex_);
+          if (!over_.wait_for(lock, limit, [this] { return done_; })) act();
+        }) {}
+  LastResort(const LastResort&) = delete;
+  LastResort& operator=(const LastResort&) = delete;
+  // Calls it off.
+  ~LastResort() {
+    {
+      const std::lock_guard lock(mutex_);
+      done_ = true;
+    }
+    over_.notify_one();
+    thread_.join();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable over_;
+  bool done_ = false;
+  std::thread thread_;
+};
+
+}  // namespace inferd::daemon
