@@ -1,6 +1,7 @@
 #include "runtime/model/compute_pool.h"
 
 #include <sched.h>
+#include <sys/prctl.h>
 
 #include <algorithm>
 #include <cmath>
@@ -68,6 +69,7 @@ void ComputePool::TakeChunks(int thread) {
 }
 
 void ComputePool::Work(int thread) {
+  ::prctl(PR_SET_NAME, "compute");
   std::uint32_t seen = 0;
   for (;;) {
     for (int spins = 0; spins < kSpins && epoch_.load(std::memory_order_acquire) == seen; ++spins) Pause();
