@@ -28,7 +28,8 @@ void AddBench(CLI::App& app, Context& context);
 void AddChat(CLI::App& app, Context& context);
 void AddConfig(CLI::App& app, Context& context);  // check, print
 void AddDoctor(CLI::App& app, Context& context);
-void AddModel(CLI::App& app, Context& context);  // inspect, verify
+void AddModel(CLI::App& app, Context& context);   // inspect, verify
+void AddPromql(CLI::App& app, Context& context);  // test
 void AddStatus(CLI::App& app, Context& context);
 
 }  // namespace inferd::cli

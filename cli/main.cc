@@ -30,6 +30,7 @@ int Main(int argc, char** argv) {
   AddConfig(app, context);
   AddDoctor(app, context);
   AddModel(app, context);
+  AddPromql(app, context);
   AddStatus(app, context);
   try {
     app.parse(argc, argv);
