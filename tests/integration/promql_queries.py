@@ -1,7 +1,7 @@
 """Samples and queries for the comparison of PromQL with a real Prometheus: every function, operator and modifier, and combinations of them.
 
-The samples' times are never round and the queries' times neither, so that no sample lies on the edge of a range: there Prometheus 2 and 3
-differ by intention. `SINCE_3` are queries that Prometheus 2 does not know or answers otherwise.
+The samples' times are never round (but for those of `aligned_total`) and the queries' times neither, so that no sample lies on the edge of
+a range: there Prometheus 2 and 3 differ by intention. `SINCE_3` are queries that Prometheus 2 does not know or answers otherwise.
 """
 import itertools
 import random
@@ -50,6 +50,7 @@ def samples():
         add(f'latency_seconds_count{{instance="{instance}",job="{job}"}}', [column[5] for column in columns])
         add(f'latency_seconds_sum{{instance="{instance}",job="{job}"}}', [column[5] * 0.7 for column in columns])
     add("odd", [rng.choice((0.0, -1.5, 3.25, float("nan"), float("inf"), float("-inf"), 1e300, 1e-300)) for _ in range(SAMPLES)])
+    families.append(("aligned_total", [(BASE + i * INTERVAL, float(i * i)) for i in range(SAMPLES) if i % 11]))
     add('limit{job="api"}', [40.0] * SAMPLES)
     add('limit{job="web"}', [60.0] * SAMPLES)
     return families
@@ -266,6 +267,18 @@ temperature_celsius atan2 3
 temperature_celsius atan2 up
 odd atan2 odd
 temperature_celsius atan2 on (job) group_left limit
+aligned_total
+aligned_total offset 5m
+aligned_total[1m]
+count_over_time(aligned_total[1m])
+count_over_time(aligned_total[15s])
+rate(aligned_total[1m])
+increase(aligned_total[5m] offset 1m)
+deriv(aligned_total[2m])
+sum_over_time(aligned_total[5m:1m])
+count_over_time(aligned_total[5m:15s])
+last_over_time(aligned_total[3m:1m] offset 20s)
+count_over_time(aligned_total[1m] @ 1700001840)
 histogram_sum(up)
 histogram_avg(up)
 """.strip().split("\n")
