@@ -23,6 +23,7 @@ void AddCommandLine(CLI::App& app, Context& context) {
   AddConfig(app, context);
   AddDoctor(app, context);
   AddModel(app, context);
+  AddPromql(app, context);
   AddStatus(app, context);
 }
 

@@ -29,7 +29,8 @@ void AddBench(CLI::App& app, Context& context);
 void AddChat(CLI::App& app, Context& context);
 void AddConfig(CLI::App& app, Context& context);  // check, print
 void AddDoctor(CLI::App& app, Context& context);
-void AddModel(CLI::App& app, Context& context);  // inspect, verify
+void AddModel(CLI::App& app, Context& context);   // inspect, verify
+void AddPromql(CLI::App& app, Context& context);  // test
 void AddStatus(CLI::App& app, Context& context);
 
 // Everything that inferctl's command line knows: for parsing it, and for its manual page and completions. `context` must outlive the app.

@@ -295,6 +295,7 @@ class Setup:
     """What the tests share: programs, model, one daemon with the default configuration."""
 
     def __init__(self, bin_folder, model, overload_seconds):
+        self.bin_folder = bin_folder
         self.inferd = self.program(bin_folder, "inferd", "daemon")
         self.inferctl = self.program(bin_folder, "inferctl", "cli")
         self.model = model

@@ -1,6 +1,8 @@
 """inferctl: tables for people, JSON for programs, exit codes for scripts."""
 import json
+import pathlib
 import re
+import tempfile
 
 
 def ctl(setup, *arguments, daemon=None, **options):
@@ -65,6 +67,20 @@ def test_config_check_and_print(setup):
 def test_doctor(setup):
     done = ctl(setup, "doctor")
     assert done.returncode in (0, 1) and "CPU" in done.stdout, done
+
+
+def test_promql_test(setup):
+    with tempfile.TemporaryDirectory(prefix="inferd-test-") as name:
+        good, bad = pathlib.Path(name) / "good.test", pathlib.Path(name) / "bad.test"
+        good.write_text("load 1m\n  a 1 2 3\n  h {{sum:1}}\n\neval instant at 1m a\n  a 2\n\neval instant at 1m h\n  h {{sum:1}}\n")
+        bad.write_text("load 1m\n  a 1 2 3\n\neval instant at 1m a\n  a 7\n\neval instant at 1m a\n  a 2\n")
+        done = ctl(setup, "promql", "test", good)
+        assert done.returncode == 0 and done.stdout.splitlines()[-1] == "1 passed, 0 failed, 1 skipped", done
+        done = ctl(setup, "promql", "test", good, bad)
+        assert done.returncode == 1 and done.stdout.splitlines()[-1] == "2 passed, 1 failed, 1 skipped", done
+        assert f"{bad}:4: a: a: expected 7, got 2" in done.stdout, done
+        assert ctl(setup, "promql", "test", "/no/such/file").returncode == 1
+    assert ctl(setup, "promql", "test").returncode == 2
 
 
 def test_usage_errors(setup):

@@ -1,0 +1,73 @@
+// One condition on a label of a series: equal, not equal, or a regular expression (RE2's syntax, anchored at both ends). A missing label
+// has the empty value. Immutable; safe to use from any thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "metrics/series/labels.h"
+#include "runtime/base/status.h"
+
+namespace re2 {
+class RE2;
+}
+
+namespace inferd::metrics {
+
+// A compiled expression that must match a whole text; "." matches line breaks too. Memory is bounded by kMaxProgramBytes.
+class Regex {
+ public:
+  // Fails (kInvalidArgument) with RE2's own message for what is malformed, and for what is too large.
+  static Result<Regex> Compile(std::string_view pattern);
+
+  bool Matches(std::string_view text) const;
+  // On a match fills `groups` with what each group matched (0: the whole), empty for those that took no part.
+  bool Match(std::string_view text, std::vector<std::string_view>& groups) const;
+  // The number of the group of that name, or -1.
+  int GroupNumber(std::string_view name) const;
+
+ private:
+  static constexpr std::int64_t kMaxProgramBytes = 4 << 20;
+  std::shared_ptr<const re2::RE2> regex_;
+};
+
+enum class MatchKind : std::uint8_t { kEqual, kNotEqual, kRegex, kNotRegex };
+constexpr std::string_view MatchKindName(MatchKind kind) {
+  switch (kind) {
+    case MatchKind::kEqual: return "=";
+    case MatchKind::kNotEqual: return "!=";
+    case MatchKind::kRegex: return "=~";
+    case MatchKind::kNotRegex: return "!~";
+  }
+  return "=";
+}
+
+class Matcher {
+ public:
+  static Result<Matcher> Make(MatchKind kind, std::string name, std::string value);
+
+  bool Matches(std::string_view value) const;
+  bool MatchesLabels(const Labels& labels) const { return Matches(labels.Get(name_)); }
+
+  MatchKind kind() const { return kind_; }
+  const std::string& name() const { return name_; }
+  const std::string& value() const { return value_; }
+  std::string ToString() const;
+
+ private:
+  Matcher(MatchKind kind, std::string name, std::string value) : kind_(kind), name_(std::move(name)), value_(std::move(value)) {}
+
+  MatchKind kind_;
+  std::string name_;
+  std::string value_;
+  std::shared_ptr<const Regex> regex_;  // for the two kinds that have one
+};
+
+// Whether the labels meet every condition.
+bool MatchesAll(std::span<const Matcher> matchers, const Labels& labels);
+
+}  // namespace inferd::metrics
