@@ -18,12 +18,14 @@ void AddCommandLine(CLI::App& app, Context& context) {
   app.footer("INFERD_API_KEY: key for the API. Exit code: 0 good, 1 the thing checked is not good, 2 usage.");
   app.require_subcommand(1);
   app.fallthrough();  // the common options may stand after the command, too
+  AddAudit(app, context);
   AddBench(app, context);
   AddChat(app, context);
   AddConfig(app, context);
   AddDoctor(app, context);
   AddModel(app, context);
   AddStatus(app, context);
+  AddTrace(app, context);
 }
 
 }  // namespace inferd::cli
