@@ -89,8 +89,7 @@ void WriteEvidence(int fd, int number, const siginfo_t* info) {
   });
 }
 
-// SA_RESETHAND has put the default action back: returning repeats the fault, and abort() raises again, so the process dies as it would
-// have.
+// SA_RESETHAND has put the default action back: returning repeats the fault, so the process dies as it would have.
 void OnCrash(int number, siginfo_t* info, void*) {
   if (!g_crashing.exchange(true)) {
     WriteEvidence(STDERR_FILENO, number, info);
@@ -101,8 +100,8 @@ void OnCrash(int number, siginfo_t* info, void*) {
       ::close(fd);
     }
   }
-  // A signal that somebody sent does not come again by itself.
-  if (info->si_code <= 0 && number != SIGABRT) ::raise(number);
+  // A signal that somebody sent, such as the service manager's watchdog, does not come again by itself (kill(2): si_code is 0 or less).
+  if (info->si_code <= 0) ::raise(number);
 }
 
 }  // namespace
