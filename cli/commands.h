@@ -25,6 +25,7 @@ struct Context {
   void Fail(std::string_view what);
 };
 
+void AddAudit(CLI::App& app, Context& context);  // verify
 void AddBench(CLI::App& app, Context& context);
 void AddChat(CLI::App& app, Context& context);
 void AddConfig(CLI::App& app, Context& context);  // check, print
@@ -32,6 +33,7 @@ void AddDoctor(CLI::App& app, Context& context);
 void AddModel(CLI::App& app, Context& context);   // inspect, verify
 void AddPromql(CLI::App& app, Context& context);  // test
 void AddStatus(CLI::App& app, Context& context);
+void AddTrace(CLI::App& app, Context& context);
 
 // Everything that inferctl's command line knows: for parsing it, and for its manual page and completions. `context` must outlive the app.
 void AddCommandLine(CLI::App& app, Context& context);

@@ -4,6 +4,7 @@
 // thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -78,8 +79,31 @@ struct Lifecycle {
 };
 
 struct Logs {
+  struct Rotate {
+    Bytes size = 0;    // 0: any
+    Duration every{};  // 0: never by time
+    int keep = 0;      // 0: all, here and below
+    Duration keep_for{};
+    Bytes keep_bytes = 0;
+    bool compress = true;
+  };
+  struct Audit {
+    std::optional<std::string> file;
+    Duration keep{};
+  };
   std::string level;
+  std::string format;  // auto, json, text
+  std::optional<std::string> file;
   bool access = true;
+  std::string prompts;                               // never, hashed, redacted, full
+  std::array<std::optional<std::string>, 7> levels;  // daemon, access, config, model, metrics, logs, tracing
+  Rotate rotate;
+  Audit audit;
+};
+
+struct Tracing {
+  std::optional<std::string> otlp;
+  double sample = 1;
 };
 
 struct Config {
@@ -91,6 +115,7 @@ struct Config {
   Auth auth;
   Lifecycle lifecycle;
   Logs logs;
+  Tracing tracing;
 };
 
 // Where a value was written. `source` is the file, "environment INFERD_X__Y", "--set x.y" or "default"; line and column count from 1 and

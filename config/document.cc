@@ -42,6 +42,7 @@ std::string Yaml(const Config& config, const std::map<std::string, Origin>& orig
     }
     text += '\n';
   };
+  const auto depth = [](std::string_view section) { return static_cast<std::size_t>(std::count(section.begin(), section.end(), '.')); };
   std::vector<std::string_view> sections;
   for (const Key& key : Keys()) {
     if (std::find(sections.begin(), sections.end(), SectionOf(key.name)) == sections.end()) sections.push_back(SectionOf(key.name));
@@ -50,9 +51,11 @@ std::string Yaml(const Config& config, const std::map<std::string, Origin>& orig
     const auto list =
         std::find_if(ListKeys().begin(), ListKeys().end(), [&](const ListKey& l) { return section == std::string(l.name) + "[]"; });
     if (list == ListKeys().end()) {
-      text += std::string(section) + ":\n";
+      // A section in another one stands behind that one's own keys, in the table as well as here.
+      const std::string indent(2 * depth(section), ' ');
+      text += indent + std::string(LeafOf(section)) + ":\n";
       for (const Key& key : Keys()) {
-        if (SectionOf(key.name) == section) line(key, 0, "  ");
+        if (SectionOf(key.name) == section) line(key, 0, indent + "  ");
       }
       continue;
     }

@@ -1,5 +1,7 @@
 // What a key of the table can do: describe its type, take a value, write it out.
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -37,6 +39,7 @@ std::string NotA(const Key& key, std::string_view text) {
   switch (key.kind) {
     case Kind::kBool: return Quoted(text) + " is not a boolean; allowed: true or false";
     case Kind::kInteger: return Quoted(text) + " is not an integer; allowed: " + Range(key) + OrUnset(key);
+    case Kind::kNumber: return Quoted(text) + " is not a number; allowed: " + Range(key);
     case Kind::kSize:
       return Quoted(text) + " is not a size; allowed: " + Range(key) + OrUnset(key) + ", with the unit KiB, MiB, GiB or TiB";
     case Kind::kDuration:
@@ -108,6 +111,7 @@ std::string TypeText(const Key& key) {
   switch (key.kind) {
     case Kind::kBool: text = "true or false"; break;
     case Kind::kInteger: text = "integer, " + Range(key); break;
+    case Kind::kNumber: text = "number, " + Range(key); break;
     case Kind::kSize: text = "size, " + Range(key); break;
     case Kind::kDuration: text = "duration, " + Range(key); break;
     case Kind::kString: text = "text"; break;
@@ -147,6 +151,16 @@ std::optional<std::string> SetScalar(const Key& key, const Slot& slot, std::stri
                           return std::nullopt;
                         },
                         [&](int* value) { return integer([value](int v) { *value = v; }); },
+                        [&](double* value) -> std::optional<std::string> {
+                          double parsed = 0;
+                          const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parsed);
+                          if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(parsed)) return NotA(key, text);
+                          if (parsed < static_cast<double>(key.min) || parsed > static_cast<double>(key.max)) {
+                            return std::string(text) + " is out of range; allowed: " + Range(key);
+                          }
+                          *value = parsed;
+                          return std::nullopt;
+                        },
                         [&](Bytes* value) { return size([value](Bytes v) { *value = v; }); },
                         [&](Duration* value) -> std::optional<std::string> {
                           const auto parsed = ParseDuration(text);
@@ -207,6 +221,11 @@ std::string Format(const Key& key, const Slot& slot) {
   return std::visit(Overloaded{
                         [](const bool* value) { return std::string(*value ? "true" : "false"); },
                         [](const int* value) { return std::to_string(*value); },
+                        [](const double* value) {
+                          char text[32];
+                          const auto [end, error] = std::to_chars(text, text + sizeof(text), *value);
+                          return error == std::errc() ? std::string(text, end) : std::string("0");
+                        },
                         [](const Bytes* value) { return FormatSize(*value); },
                         [](const Duration* value) { return FormatDuration(*value); },
                         [](const std::string* value) { return YamlText(*value); },

@@ -346,6 +346,13 @@ void Loader::CheckTogether(const std::string& file) {
     }
   }
 
+  if (config.tracing.otlp && !config.tracing.otlp->starts_with("http://") && !config.tracing.otlp->starts_with("https://")) {
+    report("tracing.otlp", "\"" + *config.tracing.otlp + "\" is not an address of the form http://host:port or https://host:port");
+  }
+  if (config.logs.file && config.logs.audit.file == config.logs.file) {
+    report("logs.audit.file", "\"" + *config.logs.file + "\" is logs.file already; the audit log needs a file of its own");
+  }
+
   std::vector<std::pair<std::string, std::string>> listens{{"observability.listen", config.observability.listen}};
   for (const std::string& listen : config.api.listen) listens.emplace_back("api.listen", listen);
   std::set<std::string> taken;

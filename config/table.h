@@ -18,6 +18,7 @@ namespace inferd::config {
 enum class Kind : std::uint8_t {
   kBool,
   kInteger,
+  kNumber,
   kSize,
   kDuration,
   kString,
@@ -31,14 +32,14 @@ enum class Kind : std::uint8_t {
 
 // Where a key's value lives in a Config. `indices` holds one index for each [] in the key's name.
 using Indices = std::span<const std::size_t>;
-using Slot = std::variant<bool*, int*, Bytes*, Duration*, std::string*, std::optional<int>*, std::optional<Bytes>*,
+using Slot = std::variant<bool*, int*, double*, Bytes*, Duration*, std::string*, std::optional<int>*, std::optional<Bytes>*,
                           std::optional<std::string>*, std::vector<std::string>*>;
 
 struct Key {
   std::string_view name;  // "api.max_body", "models[].path"
   Kind kind = Kind::kString;
   std::string_view fallback = "";  // the default, as a file would write it; kRequired where there cannot be one
-  std::int64_t min = 0;            // integers; bytes for sizes; nanoseconds for durations; items for lists
+  std::int64_t min = 0;            // integers and numbers; bytes for sizes; nanoseconds for durations; items for lists
   std::int64_t max = 0;
   std::span<const std::string_view> choices = {};
   std::string_view unset = "";  // "auto" or "null": the word that an optional slot takes for having no value

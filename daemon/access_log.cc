@@ -1,55 +1,58 @@
 #include "daemon/access_log.h"
 
-#include <array>
-#include <charconv>
+#include <optional>
 
 namespace inferd::daemon {
 namespace {
 
-std::string Milliseconds(Duration duration) {
-  std::array<char, 32> buffer{};
-  const auto [end, error] =
-      std::to_chars(buffer.data(), buffer.data() + buffer.size(), ToSeconds(duration) * 1e3, std::chars_format::fixed, 1);
-  return std::string(buffer.data(), error == std::errc() ? end : buffer.data()) + "ms";
-}
+std::optional<std::string_view> UnlessEmpty(std::string_view text) { return text.empty() ? std::nullopt : std::optional(text); }
 
-// A value that a client chose: short, and in quotes if it holds anything that would look like another field.
-std::string Value(std::string_view text) {
-  std::string value(text.substr(0, 200));
-  if (!value.empty() && value.find_first_of(" =\"") == std::string::npos) return value;
-  for (char& c : value) {
-    if (c == '"') c = '\'';
-  }
-  return '"' + value + '"';
+// Nothing when either was not reached.
+std::optional<Duration> Between(MonotonicTime from, MonotonicTime to) {
+  return from == MonotonicTime{} || to == MonotonicTime{} ? std::nullopt : std::optional<Duration>(to - from);
 }
 
 }  // namespace
 
-std::string AccessLine(const CallEnd& end, const engine::Ledger& ledger) {
-  std::string line = "request " + std::string(end.request_id) + " " + std::string(end.method.substr(0, 20)) + " " + Value(end.path) + " " +
-                     std::to_string(end.status);
-  const auto field = [&line](std::string_view name, std::string_view value) { line += " " + std::string(name) + "=" + std::string(value); };
-  if (end.record != nullptr) {
-    const engine::RequestRecord& record = *end.record;
-    field("outcome", engine::OutcomeName(record.outcome));
-    if (record.outcome == engine::Outcome::kRejected) field("reason", engine::RefusalReasonName(record.refusal));
-    field("model", ledger.models()[record.model]);
-    if (!record.tenant.empty()) field("tenant", record.tenant.view());
-    if (!end.user.empty()) field("user", Value(end.user));
-    if (record.admitted != MonotonicTime{}) {
-      field("priority", engine::PriorityName(record.priority));
-      field("prompt", std::to_string(record.prompt_tokens));
-      field("cached", std::to_string(record.cached_prompt_tokens));
-      field("generated", std::to_string(record.generated_tokens));
-    }
-    if (record.scheduled != MonotonicTime{}) field("queue", Milliseconds(record.scheduled - record.received));
-    if (record.first_token != MonotonicTime{}) field("ttft", Milliseconds(record.first_token - record.received));
+logging::About AboutCall(const CallEnd& end, const engine::Ledger& ledger) {
+  return {.request_id = end.request_id,
+          .trace_id = end.trace_id,
+          .model = end.record != nullptr ? std::string_view(ledger.models()[end.record->model]) : std::string_view()};
+}
+
+logging::RequestEnded AccessEvent(const CallEnd& end) {
+  logging::RequestEnded event;
+  event.method = end.method.substr(0, 20);
+  event.path = end.path.substr(0, 200);
+  event.status = end.status;
+  event.point = UnlessEmpty(end.shed_point);
+  event.why = UnlessEmpty(end.message);
+  event.total = end.duration;
+  event.user = UnlessEmpty(end.user.substr(0, 200));
+  event.client = end.peer;
+  event.user_agent = UnlessEmpty(end.user_agent.substr(0, 200));
+  event.bytes_in = end.bytes_in;
+  event.bytes_out = end.bytes_out;
+  event.prompt = UnlessEmpty(end.prompt);
+  event.answer = UnlessEmpty(end.answer);
+  if (end.record == nullptr) return event;
+  const engine::RequestRecord& record = *end.record;
+  event.outcome = engine::OutcomeName(record.outcome);
+  if (record.outcome == engine::Outcome::kRejected) event.reason = engine::RefusalReasonName(record.refusal);
+  event.queue = Between(record.received, record.scheduled);
+  event.first_token = Between(record.received, record.first_token);
+  event.prefill = Between(record.scheduled, record.first_token);
+  event.decode = Between(record.first_token, record.last_token);
+  event.stream = record.stream;
+  event.tenant = UnlessEmpty(record.tenant.view());
+  event.span_id = UnlessEmpty(record.span_id.view());
+  if (record.admitted != MonotonicTime{}) {
+    event.priority = engine::PriorityName(record.priority);
+    event.prompt_tokens = record.prompt_tokens;
+    event.cached_prompt_tokens = record.cached_prompt_tokens;
+    event.generated_tokens = record.generated_tokens;
   }
-  field("total", Milliseconds(end.duration));
-  field("client", end.peer);
-  if (!end.shed_point.empty()) field("point", end.shed_point);
-  if (!end.message.empty()) field("message", Value(end.message));
-  return line;
+  return event;
 }
 
 }  // namespace inferd::daemon

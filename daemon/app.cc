@@ -23,10 +23,12 @@
 #include "daemon/access_log.h"
 #include "daemon/admission.h"
 #include "daemon/attendant.h"
+#include "daemon/audit.h"
 #include "daemon/flight_data.h"
 #include "daemon/last_resort.h"
 #include "daemon/log.h"
 #include "daemon/model_loader.h"
+#include "daemon/prompts.h"
 #include "daemon/reload.h"
 #include "daemon/version.h"
 #include "runtime/engine/fault_injection.h"
@@ -34,6 +36,8 @@
 namespace inferd::daemon {
 namespace {
 
+// What the log gets before the process ends without cleaning up.
+constexpr Duration kLastWords = std::chrono::milliseconds(500);
 constexpr std::size_t kRequestRing = 8192;
 constexpr std::size_t kStepRing = 16384;
 // What a cut request gets to tell its client so.
@@ -140,9 +144,12 @@ struct App::Impl {
              .models = models,
              .settings = settings,
              .counters = routes,
+             .open_calls = &open_calls,
              .on_end = [this](const CallEnd& end) { LogCall(end); }}),
         http(api, clock, HttpOptionsOf(start_config, options.service)),
         access(start_config.logs.access),
+        prompts(PromptLoggingOf(start_config.logs.prompts)),
+        audit(clock),
         views{.clock = clock,
               .config = start_config,
               .running_config = [this] { return Running(); },
@@ -151,6 +158,7 @@ struct App::Impl {
               .lifecycle = lifecycle,
               .api_connections = http.counters(),
               .api_routes = routes,
+              .open_calls = open_calls,
               .reload = reload,
               .drain = drain,
               .keys = keys,
@@ -159,8 +167,8 @@ struct App::Impl {
         attendant(
             options.service, [this] { return LookAround(views, loaded_percent); }, [this](const std::string& why) { SaveEvidence(why); }) {
     lifecycle.OnChange([this](const Lifecycle::Snapshot& now) {
-      Log(Level::kInfo, std::string(StateName(now.state)) + (now.reason.empty() ? "" : ": " + now.reason),
-          {{"STATE", StateName(now.state)}});
+      Log(logging::StateChanged{.state = StateName(now.state),
+                                .reason = now.reason.empty() ? std::nullopt : std::optional<std::string_view>(now.reason)});
       news_bell.Ring();
     });
     reload.last_success_ns = clock.WallNow().time_since_epoch().count();
@@ -175,7 +183,7 @@ struct App::Impl {
   void Drain();
   void SaveEvidence(const std::string& why);
   void Cut(std::string_view why);
-  void LogCall(const CallEnd& end) const;
+  void LogCall(CallEnd end);
   config::Config Running() const {
     const std::lock_guard lock(running_mutex);
     return running;
@@ -198,10 +206,13 @@ struct App::Impl {
   SharedValue<ApiSettings> settings;
   Admission admission;
   RouteCounters routes;
+  OpenCalls open_calls;
   Api api;
   std::vector<LoadedModel> loaded;  // written by the loader thread, read after it has ended
   HttpServer http;
   std::atomic<bool> access;
+  std::atomic<PromptLogging> prompts;
+  Auditor audit;
   ReloadOutcome reload;
   DrainState drain;
   Views views;
@@ -219,18 +230,17 @@ struct App::Impl {
   std::thread loader;
 };
 
-void App::Impl::LogCall(const CallEnd& end) const {
+void App::Impl::LogCall(CallEnd end) {
   try {
+    audit.EnterRefused(end);
     const Level level = end.record != nullptr && access ? Level::kInfo : Level::kDebug;
     const Level loud = end.status == 500 ? Level::kError : level;
-    if (!LogEnabled(loud)) return;
-    const engine::RequestRecord* record = end.record;
-    Log(loud, AccessLine(end, ledger),
-        {{"REQUEST_ID", end.request_id},
-         {"STATUS", std::to_string(end.status)},
-         {"MODEL", record == nullptr ? std::string_view() : ledger.models()[record->model]},
-         {"OUTCOME", record == nullptr ? std::string_view() : engine::OutcomeName(record->outcome)},
-         {"TRACE_ID", record == nullptr ? std::string_view() : record->trace_id.view()}});
+    if (!LogEnabled(loud, Component::kAccess)) return;
+    const std::string prompt = Logged(prompts, end.prompt);
+    const std::string answer = Logged(prompts, end.answer);
+    end.prompt = prompt;
+    end.answer = answer;
+    ProcessLog().Write(AccessEvent(end), loud, AboutCall(end, ledger));
   } catch (const std::exception&) {
     // No memory for a log line: the request itself went well.
   }
@@ -245,6 +255,8 @@ std::size_t App::Impl::Inside() const {
 }
 
 Result<> App::Impl::Open() {
+  INFERD_RETURN_IF_ERROR(audit.Open(start_config.logs.audit));
+  audit.Enter("start", "daemon", "inferd", "ok", Version());
   INFERD_ASSIGN_OR_RETURN(auto store, LoadKeys(start_config));
   keys.Set(std::move(store));
   INFERD_RETURN_IF_ERROR(http.Listen());
@@ -289,11 +301,16 @@ void App::Impl::LoadModels() {
       if (!model) return fail(std::move(model).error());
       model->engine->Start();
       const ModelFacts& facts = model->served.facts;
-      Log(Level::kInfo, "model " + wanted.name + ": " + facts.architecture + " " + facts.quantization + ", " +
-                            std::to_string(facts.parameters) + " parameters, context " + std::to_string(model->served.context) +
-                            ", KV cache " + config::FormatSize(model->engine->options().kv_cache_bytes) + ", " +
-                            std::to_string(model->engine->options().threads) + " threads, kernels " + facts.kernels +
-                            (model->served.chat ? "" : ", no chat: " + model->served.why_no_chat));
+      Log(logging::ModelLoaded{.architecture = facts.architecture,
+                               .quantization = facts.quantization,
+                               .parameters = facts.parameters,
+                               .context = model->served.context,
+                               .kv_cache_bytes = model->engine->options().kv_cache_bytes,
+                               .threads = model->engine->options().threads,
+                               .kernels = facts.kernels,
+                               .no_chat = model->served.chat ? std::nullopt : std::optional<std::string_view>(model->served.why_no_chat)},
+          {.model = wanted.name});
+      audit.Enter("model_load", "daemon", wanted.name, "ok", "sha256 " + facts.sha256);
       models.Publish(model->served);
       loaded.push_back(std::move(*model));
     }
@@ -309,14 +326,16 @@ void App::Impl::LoadModels() {
 }
 
 void App::Impl::Reload() {
+  ReopenLog();
   Log(Level::kInfo, "reloading the configuration");
   auto plan = PlanReload(options.sources, Running());
   if (!plan) {
     reload.last_successful = false;
+    audit.Enter("config_reload", "SIGHUP", options.sources.file, "refused", plan.error().message);
     std::string_view faults = plan.error().message;
     while (!faults.empty()) {
       const std::size_t end = faults.find('\n');
-      Log(Level::kError, "reload refused, the running configuration stays: " + std::string(faults.substr(0, end)));
+      Log(logging::ReloadRefused{.fault = faults.substr(0, end)});
       faults.remove_prefix(end == std::string_view::npos ? faults.size() : end + 1);
     }
     return;
@@ -324,12 +343,15 @@ void App::Impl::Reload() {
   keys.Set(plan->keys);
   settings.Set(SettingsOf(plan->config));
   access = plan->config.logs.access;
-  for (const config::Change& change : plan->applied)
-    Log(Level::kInfo, "reload: " + change.key + " is now " + change.to + ", was " + change.from);
+  prompts = PromptLoggingOf(plan->config.logs.prompts);
+  for (const config::Change& change : plan->applied) Log(logging::SettingChanged{.key = change.key, .to = change.to, .from = change.from});
   for (const config::Change& change : plan->waiting) {
-    Log(Level::kWarn, "reload: " + change.key + " stays " + change.from + " until a restart; the file says " + change.to);
+    Log(logging::SettingWaits{.key = change.key, .running = change.from, .file = change.to});
   }
-  SetLogLevel(plan->config.logs.level);
+  SetLogLevels(plan->config.logs);
+  std::string changed;
+  for (const config::Change& change : plan->applied) changed += (changed.empty() ? "" : ", ") + change.key;
+  audit.Enter("config_reload", "SIGHUP", options.sources.file, "ok", changed);
   {
     const std::lock_guard lock(running_mutex);
     running = std::move(plan->config);
@@ -349,15 +371,19 @@ void App::Impl::Cut(std::string_view why) {
 }
 
 void App::Impl::SaveEvidence(const std::string& why) {
-  Log(Level::kCritical, "stalled: " + why, {{"STATE", "stalled"}});
+  ProcessLog().Write(logging::StateChanged{.state = "stalled", .reason = why}, Level::kCritical);
   const char* folder = std::getenv("STATE_DIRECTORY");
-  if (folder == nullptr || *folder == '\0') return;
-  const std::string report = StallReport(views, why) + (observability ? observability->Exposition() : "");
+  if (folder == nullptr || *folder == '\0') {
+    ProcessLog().Drain(kLastWords);
+    return;
+  }
+  const std::string report = StallReport(views, why) + (observability ? observability->LastRecords() + observability->Exposition() : "");
   if (const auto saved = SaveFlightData(std::string(folder) + "/flight", report, clock.WallNow()); saved) {
     Log(Level::kCritical, "flight data saved to " + *saved);
   } else {
     Log(Level::kError, "flight data not saved: " + saved.error().message);
   }
+  ProcessLog().Drain(kLastWords);  // the service manager is about to end this process
 }
 
 // Refuses what comes, lets what is inside finish, within a deadline; a second signal ends the waiting.
@@ -434,7 +460,7 @@ int App::Impl::Serve() {
         Reload();
       } catch (const std::exception& e) {
         reload.last_successful = false;
-        Log(Level::kError, std::string("reload refused, the running configuration stays: ") + e.what());
+        Log(logging::ReloadRefused{.fault = e.what()});
       }
       if (ready) options.service.Ready();
     }
@@ -448,13 +474,15 @@ int App::Impl::Serve() {
 }
 
 int App::Impl::Run() {
-  Log(Level::kInfo, "inferd " + std::string(Version()) + " (" + std::string(Revision()) + ")");
+  Log(logging::DaemonStarted{.version = Version(), .revision = Revision(), .pid = ::getpid()});
 #if INFERD_FAULT_INJECTION
   if (!engine::FaultFile().empty()) Log(Level::kWarn, "this build lets engines fail on demand: " + engine::FaultFile() + " says how");
 #endif
   if (const auto open = Open(); !open) {
     Log(Level::kCritical, open.error().message);
     if (observability) observability->Stop();
+    audit.Enter("stop", "daemon", "inferd", "failed", open.error().message);
+    audit.Close();
     return kExitFailure;
   }
   http.Start();
@@ -465,6 +493,7 @@ int App::Impl::Run() {
   signals.LetThemKill();
   const LastResort last_resort(Running().lifecycle.stop_timeout, [this] {
     Log(Level::kCritical, "an engine does not stop: ending without it");
+    ProcessLog().Drain(kLastWords);
     ::_exit(kExitFailure);
   });
   // A warm-up pass that runs is ended too; the engines stay until every call has let go of them.
@@ -476,6 +505,8 @@ int App::Impl::Run() {
   http.Stop();
   lifecycle.MoveTo(State::kStopped, code == kExitOk ? "" : "after a failure");
   if (observability) observability->Stop();
+  audit.Enter("stop", "daemon", "inferd", code == kExitOk ? "ok" : "failed");
+  audit.Close();
   return code;
 }
 

@@ -1,91 +1,107 @@
 #include "daemon/log.h"
 
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
-#define SD_JOURNAL_SUPPRESS_LOCATION
-#include <systemd/sd-journal.h>
 
 #include <array>
-#include <cstdlib>
+#include <atomic>
 #include <memory>
-#include <vector>
+#include <utility>
+
+#include "logging/output.h"
 
 namespace inferd::daemon {
 namespace {
 
-spdlog::logger& Logger() {
-  static const std::shared_ptr<spdlog::logger> logger = [] {
-    auto made = std::make_shared<spdlog::logger>("inferd", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    made->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
-    made->flush_on(spdlog::level::trace);
-    return made;
-  }();
-  return *logger;
-}
+constexpr std::size_t kTailLines = 500;
+// What the outputs get at the end.
+constexpr Duration kClosing = std::chrono::seconds(2);
 
-spdlog::level::level_enum LibraryLevel(Level level) {
-  switch (level) {
-    case Level::kTrace: return spdlog::level::trace;
-    case Level::kDebug: return spdlog::level::debug;
-    case Level::kInfo: return spdlog::level::info;
-    case Level::kWarn: return spdlog::level::warn;
-    case Level::kError: return spdlog::level::err;
-    case Level::kCritical: return spdlog::level::critical;
+// Lives as long as the process: threads may write until its very end.
+struct State {
+  const SystemClock clock{};
+  logging::LogCounters counters;
+  logging::FileCalls files;
+  std::shared_ptr<logging::TailOutput> tail = std::make_shared<logging::TailOutput>(kTailLines);
+  std::unique_ptr<logging::Log> early;  // on standard error
+  std::unique_ptr<logging::Log> opened;
+  std::atomic<logging::Log*> current{nullptr};
+
+  State() {
+    early = std::make_unique<logging::Log>(clock, counters, logging::Levels{}, logging::LogOptions{.queue = 1, .keeper = false});
+    early->Add({ErrorOutput({})});
+    early->Stop(Duration{});  // from now on it writes at once
+    current = early.get();
   }
-  return spdlog::level::info;
+
+  std::shared_ptr<logging::Output> ErrorOutput(logging::Output::Wants wants, std::string_view format = "auto") {
+    if (logging::IsJournal(STDERR_FILENO)) return std::make_shared<logging::JournalOutput>(counters, std::move(wants));
+    logging::TextFormat how = logging::FormatFor(STDERR_FILENO);
+    if (format == "json") how = logging::TextFormat::kJson;
+    if (format == "text" && how == logging::TextFormat::kJson) how = logging::TextFormat::kText;
+    return std::make_shared<logging::StreamOutput>(STDERR_FILENO, how, clock, counters, std::move(wants));
+  }
+};
+
+State& TheState() {
+  static State* const state = new State;  // NOLINT(cppcoreguidelines-owning-memory): see State
+  return *state;
 }
 
-// systemd names the device and inode of the stream that it has connected to the journal (systemd.exec(5), JOURNAL_STREAM).
-bool StderrIsTheJournal() {
-  static const bool is = [] {
-    const char* named = std::getenv("JOURNAL_STREAM");
-    struct stat info {};
-    if (named == nullptr || ::fstat(STDERR_FILENO, &info) != 0) return false;
-    return std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino) == named;
-  }();
-  return is;
+logging::Levels LevelsOf(const config::Logs& config) {
+  logging::Levels levels;
+  levels.all = logging::LevelOfName(config.level).value_or(Level::kInfo);
+  for (std::size_t i = 0; i < logging::kComponents; ++i) {
+    if (config.levels[i]) levels.components[i] = logging::LevelOfName(*config.levels[i]);
+  }
+  return levels;
 }
 
-// syslog(3)'s numbers.
-int PriorityOf(Level level) {
-  constexpr std::array<int, 6> kPriorities{7, 7, 6, 4, 3, 2};
-  return kPriorities[static_cast<std::size_t>(level)];
-}
-
-void SendToJournal(Level level, const std::string& line, std::initializer_list<LogField> fields) {
-  std::vector<std::string> entries{"MESSAGE=" + line, "PRIORITY=" + std::to_string(PriorityOf(level)), "SYSLOG_IDENTIFIER=inferd"};
-  for (const LogField& field : fields) entries.push_back("INFERD_" + std::string(field.name) + "=" + std::string(field.value));
-  std::vector<iovec> parts;
-  for (std::string& entry : entries) parts.push_back({entry.data(), entry.size()});
-  ::sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
+logging::RotateOptions RotationOf(const config::Logs& config) {
+  return {.path = *config.file,
+          .max_bytes = config.rotate.size,
+          .every = config.rotate.every,
+          .retention = {.count = static_cast<std::size_t>(config.rotate.keep),
+                        .age = config.rotate.keep_for,
+                        .bytes = config.rotate.keep_bytes},
+          .compress = config.rotate.compress};
 }
 
 }  // namespace
 
-void SetLogLevel(std::string_view level) { Logger().set_level(spdlog::level::from_str(std::string(level == "error" ? "err" : level))); }
+static_assert(std::tuple_size_v<decltype(config::Logs::levels)> == logging::kComponents);
 
-bool LogEnabled(Level level) { return Logger().should_log(LibraryLevel(level)); }
-
-void Log(Level level, std::string_view text, std::initializer_list<LogField> fields) {
-  if (!LogEnabled(level)) return;
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string line;
-  line.reserve(text.size());
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7F) {
-      line += "\\x";
-      line += kHex[byte >> 4U];
-      line += kHex[byte & 15U];
-    } else {
-      line += c;
-    }
+void OpenLog(const config::Logs& config) {
+  State& state = TheState();
+  state.opened = std::make_unique<logging::Log>(state.clock, state.counters, LevelsOf(config));
+  logging::Log& log = *state.opened;
+  logging::Log::Outputs outputs{state.tail};
+  if (config.file) {
+    // Standard error then hears only what cannot wait: the last words, and what is wrong with the file itself.
+    outputs.push_back(state.ErrorOutput(
+        [](const logging::Line& line) { return line.level == Level::kCritical || line.info == &logging::kEvent<logging::LogFileTrouble>; },
+        config.format));
+    outputs.push_back(std::make_shared<logging::FileOutput>(
+        RotationOf(config), state.clock, state.files, state.counters,
+        [&log, path = *config.file](const std::string& trouble) { log.Write(logging::LogFileTrouble{.file = path, .trouble = trouble}); }));
+  } else {
+    outputs.push_back(state.ErrorOutput({}, config.format));
   }
-  if (StderrIsTheJournal()) return SendToJournal(level, line, fields);
-  Logger().log(LibraryLevel(level), line);
+  log.Add(std::move(outputs));
+  state.current = &log;
 }
+
+void SetLogLevels(const config::Logs& config) { ProcessLog().SetLevels(LevelsOf(config)); }
+
+void ReopenLog() { ProcessLog().Reopen(); }
+
+bool CloseLog() { return ProcessLog().Stop(kClosing); }
+
+logging::Log& ProcessLog() { return *TheState().current; }
+
+logging::LogCounters& LogCounts() { return TheState().counters; }
+
+std::vector<std::string> LastLogLines() { return TheState().tail->Lines(); }
+
+void Log(Level level, std::string_view text) { ProcessLog().Write(logging::Note{.text = text}, level); }
 
 }  // namespace inferd::daemon

@@ -1,27 +1,41 @@
-// The daemon's log: one line per event on stderr, or an entry with fields where stderr is systemd's journal. Any thread. The only place
-// that knows the logging library.
+// The daemon's log: one per process. What is written where is the configuration's; see logging/log.h for what writing costs and promises.
+// Before OpenLog and after CloseLog lines go to standard error at once. Any thread may write; the rest is the main thread's.
 #pragma once
 
-#include <cstdint>
-#include <initializer_list>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "config/config.h"
+#include "logging/counters.h"
+#include "logging/event.h"
+#include "logging/log.h"
 
 namespace inferd::daemon {
 
-enum class Level : std::uint8_t { kTrace, kDebug, kInfo, kWarn, kError, kCritical };
+using logging::Component;
+using logging::Level;
 
-// "info" and so on, as in logs.level; requires one of them.
-void SetLogLevel(std::string_view level);
-bool LogEnabled(Level level);
+void OpenLog(const config::Logs& config);
+// What a reload may change: the levels.
+void SetLogLevels(const config::Logs& config);
+// Files are opened anew.
+void ReopenLog();
+// Writes what waits. False when it cannot be written because an output hangs: the process should leave by _exit then.
+bool CloseLog();
 
-// What the journal keeps beside the text, as INFERD_NAME=value: journalctl INFERD_REQUEST_ID=... finds it.
-struct LogField {
-  std::string_view name;  // capital letters and _
-  std::string_view value;
-};
+logging::Log& ProcessLog();
+logging::LogCounters& LogCounts();
+// The last lines, as JSON, oldest first.
+std::vector<std::string> LastLogLines();
 
-// Control characters in `text` are written as escapes: a line stays a line, whatever a client sent.
-void Log(Level level, std::string_view text, std::initializer_list<LogField> fields = {});
+inline bool LogEnabled(Level level, Component component = Component::kDaemon) { return ProcessLog().Enabled(level, component); }
+
+template <typename E>
+void Log(const E& event, const logging::About& about = {}) {
+  ProcessLog().Write(event, about);
+}
+// For what has no event of its own.
+void Log(Level level, std::string_view text);
 
 }  // namespace inferd::daemon

@@ -1,9 +1,11 @@
 // inferd: reads the command line and the configuration, and hands over to App.
 #include <signal.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <utility>
@@ -11,6 +13,7 @@
 #include "config/config.h"
 #include "daemon/app.h"
 #include "daemon/command_line.h"
+#include "daemon/crash.h"
 #include "daemon/log.h"
 #include "daemon/observability/plane.h"
 #include "daemon/reload.h"
@@ -79,9 +82,17 @@ int Main(int argc, char** argv) {
   }
   if (line.check) return kExitOk;
 
-  SetLogLevel(loaded->config.logs.level);
-  App app(loaded->config, std::move(options), loaded->config.observability.enabled ? MakeObservabilityPlane : ObservabilityFactory());
-  return app.Run();
+  const char* state = std::getenv("STATE_DIRECTORY");  // systemd.exec(5); NOLINT(concurrency-mt-unsafe): nobody sets it
+  InstallCrashHandler(state != nullptr ? state : "");
+  OpenLog(loaded->config.logs);
+  int code = kExitFailure;
+  {
+    App app(loaded->config, std::move(options), loaded->config.observability.enabled ? MakeObservabilityPlane : ObservabilityFactory());
+    code = app.Run();
+  }
+  // Nobody takes the last lines: that must not keep the process from ending.
+  if (!CloseLog()) ::_exit(code);
+  return code;
 }
 
 }  // namespace

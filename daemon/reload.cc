@@ -20,6 +20,8 @@ Result<std::shared_ptr<const KeyStore>> LoadKeys(const config::Config& config) {
 ApiSettings SettingsOf(const config::Config& config) {
   ApiSettings settings;
   settings.deadline = config.queue.deadline;
+  settings.sample = config.tracing.sample;
+  settings.keep_texts = config.logs.prompts != "never";
   for (std::size_t i = 0; i < engine::kPriorities; ++i) {
     const std::string_view name = engine::PriorityName(static_cast<engine::Priority>(i));
     settings.priorities[i] =

@@ -11,6 +11,7 @@
 
 #include "config/config.h"
 #include "daemon/api/api.h"
+#include "daemon/api/open_calls.h"
 #include "daemon/http/server.h"
 #include "daemon/lifecycle.h"
 #include "daemon/served_models.h"
@@ -41,6 +42,7 @@ struct Views {
   const Lifecycle& lifecycle;
   const ConnectionCounters& api_connections;
   const RouteCounters& api_routes;
+  const OpenCalls& open_calls;
   const ReloadOutcome& reload;
   const DrainState& drain;
   const Keys& keys;
@@ -54,6 +56,8 @@ class ObservabilityPlane {
   virtual ~ObservabilityPlane() = default;
   // Binds and begins to answer; the port that was taken. kIo names the address.
   virtual Result<std::uint16_t> Start(const std::string& listen) = 0;
+  // The last steps and requests, one a line, as comments of Prometheus's text format.
+  virtual std::string LastRecords() = 0;
   // What a scrape would give now, in Prometheus's text format.
   virtual std::string Exposition() = 0;
   virtual void Stop() = 0;

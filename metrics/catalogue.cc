@@ -22,6 +22,9 @@ constexpr std::array<string_view, 2> kPlaneValues{"api", "observability"};
 constexpr std::array<string_view, 2> kRingValues{"requests", "steps"};
 constexpr std::array<string_view, 10> kCollectorValues{"gpu_nvml", "gpu_nvml_slow", "gpu_amd",      "cgroup", "pressure",
                                                        "disk",     "clock",         "certificates", "rapl",   "energy"};
+constexpr std::array<string_view, 6> kLevelValues{"trace", "debug", "info", "warn", "error", "critical"};
+constexpr std::array<string_view, 8> kLogDropValues{"queue_full", "disk_full", "read_only", "missing",
+                                                    "io",         "blocked",   "journal",   "internal"};
 constexpr std::array<string_view, 3> kGpuMemoryValues{"used", "free", "reserved"};
 constexpr std::array<string_view, 2> kSensorValues{"core", "memory"};
 constexpr std::array<string_view, 2> kClockDomainValues{"sm", "memory"};
@@ -57,6 +60,10 @@ constexpr std::array kBuildLabels{Label{"version", {}}, Label{"revision", {}}, L
 constexpr std::array kRingLabels{Label{"ring", kRingValues}};
 constexpr std::array kPlaneLabels{Label{"plane", kPlaneValues}};
 constexpr std::array kHttpLabels{Label{"plane", kPlaneValues}, Label{"route", {}}, Label{"code", {}}};
+constexpr std::array<string_view, 4> kSpanValues{"exported", "rejected", "failed", "queue_full"};
+constexpr std::array kSpanLabels{Label{"outcome", kSpanValues}};
+constexpr std::array kLevelLabels{Label{"level", kLevelValues}};
+constexpr std::array kLogDropLabels{Label{"reason", kLogDropValues}};
 constexpr std::array kCollectorLabels{Label{"collector", kCollectorValues}};
 // A GPU is named three times: index for people, UUID for joining with other exporters, product name for comparing kinds.
 constexpr Label kGpuIndex{"gpu", {}};
@@ -253,6 +260,16 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalogue{{
    "Time the last run of a collector took, by collector. Collectors run on a thread of their own, so a slow one delays no scrape."},
   {Metric::kCollectorUp, Section::kDaemon, kGauge, kCount, "inferd_collector_up", kCollectorLabels, kNoBuckets,
    "1 when the last run of a collector could read its source, 0 when it could not, by collector. Without a GPU gpu_nvml stays 0."},
+  {Metric::kLogLines, Section::kDaemon, kCounter, kCount, "inferd_log_lines_total", kLevelLabels, kNoBuckets,
+   "Log lines that the daemon has made, by level, whether they could be written or not. A rise of error or critical wants a look."},
+  {Metric::kLogDropped, Section::kDaemon, kCounter, kCount, "inferd_log_dropped_total", kLogDropLabels, kNoBuckets,
+   "Log lines that were not written, by reason: disk_full, read_only, missing and io are the file's, blocked and journal standard error's. Serving goes on."},
+  {Metric::kLogBytes, Section::kDaemon, kCounter, kBytes, "inferd_log_bytes_total", kNoLabels, kNoBuckets,
+   "Bytes of log lines written. Its rate tells how long the disk and the rotated files last."},
+  {Metric::kLogRotations, Section::kDaemon, kCounter, kCount, "inferd_log_rotations_total", kNoLabels, kNoBuckets,
+   "How often the log file was put aside and a new one begun."},
+  {Metric::kSpansExported, Section::kDaemon, kCounter, kCount, "inferd_spans_exported_total", kSpanLabels, kNoBuckets,
+   "Spans of traces by what became of them: exported, or lost because the collector rejected them, failed, or was too slow (queue_full)."},
   {Metric::kSeries, Section::kDaemon, kGauge, kCount, "inferd_series", kNoLabels, kNoBuckets,
    "Series in one answer of /metrics, a histogram's buckets counted one by one. It is bounded by observability.max_series."},
   {Metric::kLabelOverflow, Section::kDaemon, kCounter, kCount, "inferd_metrics_label_overflow_total", kNoLabels, kNoBuckets,

@@ -79,6 +79,11 @@ enum class Metric : std::uint8_t {
   kDrainCut,
   kCollectorDuration,
   kCollectorUp,
+  kLogLines,
+  kLogDropped,
+  kLogBytes,
+  kLogRotations,
+  kSpansExported,
   kSeries,
   kLabelOverflow,
   // GPU.

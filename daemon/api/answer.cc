@@ -79,9 +79,11 @@ std::string Answer::Add(engine::OutputEvent&& event) {
   }
   choice.finished = event.finished;
 
-  if (!options_.stream) {
+  if (!options_.stream || options_.keep_text) {
     choice.content += content;
     choice.reasoning += reasoning;
+  }
+  if (!options_.stream) {
     if (options_.logprobs) std::move(event.tokens.begin(), event.tokens.end(), std::back_inserter(choice.tokens));
     return {};
   }
@@ -143,6 +145,13 @@ std::string Answer::Chunk(int index, std::string_view delta, std::string_view lo
   choice += finish.empty() ? "null" : finish;
   choice += '}';
   return Event(choice, options_.include_usage ? "null" : "");
+}
+
+std::string Answer::KeptText() const {
+  std::string text;
+  if (!options_.keep_text) return text;
+  for (const Choice& choice : choices_) text += choice.reasoning + choice.content + "\n";
+  return text;
 }
 
 std::string Answer::StreamEnd(const RequestRecord& record) const {

@@ -23,6 +23,7 @@ struct AnswerOptions {
   bool reasons = false;  // split reasoning from the answer
   bool opens_think = false;
   bool logprobs = false;
+  bool keep_text = false;  // for KeptText
   int choices = 1;
   std::string id;  // of the request
   std::string model;
@@ -41,6 +42,8 @@ class Answer {
   std::string StreamEnd(const engine::RequestRecord& record) const;
   // The end of a stream that broke after it had begun.
   std::string StreamError(const ApiError& error) const;
+  // What was generated, each choice on a line of its own; empty unless it was to be kept.
+  std::string KeptText() const;
   // The whole answer.
   std::string Body(const engine::RequestRecord& record) const;
 

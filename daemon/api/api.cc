@@ -85,6 +85,8 @@ Call::Call(const ApiParts& parts, RequestHead head) : parts_(parts), head_(std::
   request_id_ = IsSaneRequestId(id) ? std::string(id) : NewRequestId();
   const auto parent = ParseTraceparent(head_.Find("traceparent"));
   trace_ = parent ? *parent : NewTrace();
+  // A caller may ask to be left out. What is exported it cannot decide: neither by its flag nor by the choice of its trace id.
+  trace_.sampled = trace_.sampled && Sampled(parts_.settings.Get()->sample, RandomNumber());
 
   if (IsGeneration(route_) && head_.method == "POST") {
     engine::RequestRecord record;
@@ -100,6 +102,14 @@ Call::Call(const ApiParts& parts, RequestHead head) : parts_(parts), head_(std::
     record.received_wall = head_.received_wall;
     // Refused before it could name a model: with one model it was meant for that one.
     const std::uint16_t likely = parts_.models.size() == 1 ? std::uint16_t{0} : parts_.ledger.other_model();
+    if (parts_.open_calls != nullptr) {
+      open_.emplace(*parts_.open_calls, OpenCalls::Facts{.request_id = request_id_,
+                                                         .trace_id = trace_.trace_id,
+                                                         .client = head_.peer,
+                                                         .endpoint = record.endpoint,
+                                                         .received = head_.received,
+                                                         .received_wall = head_.received_wall});
+    }
     books_ = std::make_unique<RequestBooks>(parts_.ledger, parts_.clock, likely, record);
     books_->Ended(engine::Outcome::kCancelled, 499);  // until there is an answer, only the client's going can end it
   }

@@ -21,6 +21,7 @@
 #include "daemon/api/answer.h"
 #include "daemon/api/books.h"
 #include "daemon/api/http.h"
+#include "daemon/api/open_calls.h"
 #include "daemon/api/trace_context.h"
 #include "daemon/lifecycle.h"
 #include "daemon/served_models.h"
@@ -62,21 +63,29 @@ class RouteCounters {
 struct ApiSettings {
   Duration deadline = std::chrono::seconds(60);
   std::array<bool, engine::kPriorities> priorities{true, true, true};
+  double sample = 1;        // share of requests whose trace is exported
+  bool keep_texts = false;  // calls remember prompt and answer, for CallEnd
 };
 
 // What the log wants to know of a call that has ended.
 struct CallEnd {
   Route route = Route::kOther;
   const engine::RequestRecord* record = nullptr;  // generation endpoints only
-  std::string_view method;
-  std::string_view path;
-  std::string_view request_id;
-  std::string_view peer;
-  std::string_view user;        // the field of the body
-  std::string_view message;     // why it was refused or failed; empty when it was not
-  std::string_view shed_point;  // which admission point refused
+  std::string_view method = {};
+  std::string_view path = {};
+  std::string_view request_id = {};
+  std::string_view peer = {};
+  std::string_view user = {};        // the field of the body
+  std::string_view message = {};     // why it was refused or failed; empty when it was not
+  std::string_view shed_point = {};  // which admission point refused
   int status = 0;
   Duration duration{};
+  std::string_view trace_id = {};
+  std::string_view user_agent = {};
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+  std::string_view prompt = {};  // only where ApiSettings::keep_texts said so
+  std::string_view answer = {};
 };
 
 struct ApiParts {
@@ -87,6 +96,7 @@ struct ApiParts {
   const ServedModels& models;
   const SharedValue<ApiSettings>& settings;
   RouteCounters& counters;
+  OpenCalls* open_calls = nullptr;                  // where generation requests are listed while they are inside
   std::function<void(const CallEnd&)> on_end = {};  // from any thread; must not throw
 };
 
@@ -169,11 +179,14 @@ class Call {
   TraceContext trace_;
   std::string user_;
   std::string message_;
+  std::string prompt_;  // as ApiSettings::keep_texts says
+  std::string answer_;
   std::string_view shed_point_;
   int status_ = 0;
   std::uint64_t bytes_in_ = 0;
   std::uint64_t bytes_out_ = 0;
   bool client_lost_ = false;
+  std::optional<OpenCalls::Entry> open_;
   std::unique_ptr<RequestBooks> books_;  // generation endpoints only
   std::unique_ptr<Work> work_;           // from Submit on
 };

@@ -106,6 +106,11 @@ ApiResult<std::shared_ptr<engine::Request>> Call::Prepare(const std::string& bod
   record.priority = priority;
 
   engine::GenerateParams params;
+  if (settings->keep_texts) {
+    options.keep_text = true;
+    for (const model::ChatMessage& message : parsed->messages) prompt_ += message.role + ": " + message.content + "\n";
+    for (const std::string& text : parsed->texts) prompt_ += text + "\n";
+  }
   if (chat) {
     if (!model->chat) return BadParam("model", "the model \"" + model->name + "\" cannot chat: " + model->why_no_chat, "unsupported_model");
     const auto pieces = model->chat->render(parsed->messages);
@@ -228,6 +233,7 @@ Call::Part Call::Poll() {
   part.ended = true;
   work.ended = true;
   work.request->output.OnReady({});
+  answer_ = work.answer.KeptText();
   Settle();
   if (work.gone) {
     part.data.clear();
@@ -307,7 +313,13 @@ Call::~Call() {
                         .message = message_,
                         .shed_point = shed_point_,
                         .status = status_,
-                        .duration = now - head_.received});
+                        .duration = now - head_.received,
+                        .trace_id = trace_.trace_id,
+                        .user_agent = head_.Find("user-agent"),
+                        .bytes_in = bytes_in_,
+                        .bytes_out = bytes_out_,
+                        .prompt = prompt_,
+                        .answer = answer_});
 }
 
 }  // namespace inferd::daemon

@@ -36,6 +36,8 @@ std::uint64_t RandomNumber() {
   return generator();
 }
 
+bool Sampled(double ratio, std::uint64_t random) { return static_cast<double>(random >> 11U) * 0x1p-53 < ratio; }
+
 bool IsSaneRequestId(std::string_view id) {
   return !id.empty() && id.size() <= 64 && std::all_of(id.begin(), id.end(), [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' || c == ':' || c == '-';

@@ -28,5 +28,7 @@ TraceContext NewTrace();
 std::string FormatTraceparent(const TraceContext& trace);
 
 std::uint64_t RandomNumber();
+// Whether one of all requests is in the share `ratio` (0 to 1) of them; `random` is evenly distributed.
+bool Sampled(double ratio, std::uint64_t random);
 
 }  // namespace inferd::daemon

@@ -22,7 +22,7 @@ namespace {
 constexpr Duration kSlow = std::chrono::seconds(15);
 
 void Say(metrics::NoteLevel level, const std::string& note) {
-  Log(level == metrics::NoteLevel::kWarning ? Level::kWarn : Level::kInfo, note);
+  ProcessLog().Write(logging::CollectorNote{.text = note}, level == metrics::NoteLevel::kWarning ? Level::kWarn : Level::kInfo);
 }
 
 std::vector<std::string> ModelFolders(const config::Config& config) {

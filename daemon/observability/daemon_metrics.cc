@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "daemon/log.h"
 #include "daemon/version.h"
 #include "metrics/family.h"
 
@@ -43,8 +44,23 @@ std::vector<prometheus::MetricFamily> DaemonMetrics::Collect() const {
   FamilyBuilder cut(Metric::kDrainCut);
   cut.Add({}, static_cast<double>(views_.drain.cut));
 
+  const logging::LogCounters& log = LogCounts();
+  FamilyBuilder log_lines(Metric::kLogLines), log_dropped(Metric::kLogDropped);
+  FamilyBuilder log_bytes(Metric::kLogBytes), log_rotations(Metric::kLogRotations);
+  for (std::size_t i = 0; i < logging::kLevels; ++i) log_lines.Add({LevelName(static_cast<Level>(i))}, static_cast<double>(log.lines[i]));
+  for (std::size_t i = 0; i < logging::kDropReasons; ++i) {
+    log_dropped.Add({DropReasonName(static_cast<logging::DropReason>(i))}, static_cast<double>(log.dropped[i]));
+  }
+  log_bytes.Add({}, static_cast<double>(log.bytes));
+  log_rotations.Add({}, static_cast<double>(log.rotations));
+  FamilyBuilder spans(Metric::kSpansExported);
+  for (std::size_t i = 0; i < logging::kSpanOutcomes; ++i) {
+    spans.Add({SpanOutcomeName(static_cast<logging::SpanOutcome>(i))}, spans_ == nullptr ? 0 : static_cast<double>((*spans_)[i]));
+  }
+
   std::vector<prometheus::MetricFamily> families;
-  for (FamilyBuilder* builder : {&build, &dropped, &connections, &requests, &successful, &timestamp, &cut})
+  for (FamilyBuilder* builder : {&build, &dropped, &connections, &requests, &successful, &timestamp, &cut, &log_lines, &log_dropped,
+                                 &log_bytes, &log_rotations, &spans})
     families.push_back(builder->Take());
   return families;
 }

@@ -7,19 +7,22 @@
 
 #include "daemon/observability/server.h"
 #include "daemon/views.h"
+#include "logging/trace_export.h"
 
 namespace inferd::daemon {
 
 class DaemonMetrics final : public prometheus::Collectable {
  public:
-  // Both must outlive this.
-  DaemonMetrics(const Views& views, const ObservabilityServer& server) : views_(views), server_(server) {}
+  // All must outlive this. `spans`: nullptr when traces are not exported.
+  DaemonMetrics(const Views& views, const ObservabilityServer& server, const logging::SpanCounters* spans)
+      : views_(views), server_(server), spans_(spans) {}
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
   const Views& views_;
   const ObservabilityServer& server_;
+  const logging::SpanCounters* const spans_;
 };
 
 }  // namespace inferd::daemon

@@ -19,7 +19,8 @@ using metrics::Health;
 using metrics::ModelNow;
 using metrics::Verdict;
 
-constexpr std::array<std::string_view, 6> kPaths{"/metrics", "/livez", "/readyz", "/healthz", "/load", "/status"};
+constexpr std::array<std::string_view, 9> kPaths{"/metrics", "/livez",          "/readyz",      "/healthz",     "/load",
+                                                 "/status",  "/debug/requests", "/debug/trace", "/debug/bundle"};
 
 HttpResponse Plain(int status, std::string text) {
   HttpResponse response;
@@ -88,6 +89,7 @@ HttpResponse ObservabilityHandlers::Handle(const RequestHead& head) {
   if (head.path == "/readyz") return Readyz();
   if (head.path == "/healthz") return Healthz();
   if (head.path == "/status") return StatusOf();
+  if (head.path.starts_with("/debug/")) return debug_(head);
   return Load();
 }
 

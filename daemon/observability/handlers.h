@@ -23,9 +23,17 @@ class ObservabilityHandlers {
   // `models`: how many models are configured; `look` gives each of them as it is now. All must outlive the handlers.
   // `status` makes the answer of /status from the daemon's verdict.
   using Status = std::function<std::string(const metrics::Health&)>;
+  // `debug` answers the paths under /debug/.
+  using Debug = std::function<HttpResponse(const RequestHead&)>;
   ObservabilityHandlers(const Clock& clock, const Lifecycle& lifecycle, metrics::Scraper& scraper, std::uint16_t models, Look look,
-                        Status status)
-      : clock_(clock), lifecycle_(lifecycle), scraper_(scraper), models_(models), look_(std::move(look)), status_(std::move(status)) {}
+                        Status status, Debug debug)
+      : clock_(clock),
+        lifecycle_(lifecycle),
+        scraper_(scraper),
+        models_(models),
+        look_(std::move(look)),
+        status_(std::move(status)),
+        debug_(std::move(debug)) {}
 
   // Any method, any path: 404 lists the paths there are, 405 the methods.
   HttpResponse Handle(const RequestHead& head);
@@ -50,6 +58,7 @@ class ObservabilityHandlers {
   const std::uint16_t models_;
   const Look look_;
   const Status status_;
+  const Debug debug_;
 };
 
 }  // namespace inferd::daemon

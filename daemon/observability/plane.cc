@@ -1,19 +1,26 @@
 #include "daemon/observability/plane.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "daemon/admission.h"
 #include "daemon/api/keys.h"
+#include "daemon/crash.h"
 #include "daemon/log.h"
 #include "daemon/observability/collectors.h"
 #include "daemon/observability/daemon_metrics.h"
+#include "daemon/observability/debug_pages.h"
 #include "daemon/observability/handlers.h"
 #include "daemon/observability/server.h"
 #include "daemon/observability/status_page.h"
+#include "daemon/version.h"
+#include "logging/flight_recorder.h"
+#include "logging/trace_export.h"
 #include "metrics/collectors/process.h"
 #include "metrics/compat_metrics.h"
 #include "metrics/engine_metrics.h"
@@ -49,6 +56,11 @@ std::optional<metrics::ModelNow> LookAt(const Views& views, std::uint16_t index)
   return now;
 }
 
+std::string HostName() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
+}
+
 // A target of 0 is not kept.
 metrics::SloTargets TargetsOf(const config::Slo& slo) {
   const auto target = [](Duration duration) { return duration > Duration::zero() ? std::optional(duration) : std::nullopt; };
@@ -73,7 +85,13 @@ class Plane final : public ObservabilityPlane {
         handlers_(
             views.clock, views.lifecycle, scraper_, static_cast<std::uint16_t>(views.models.size()),
             [&views](std::uint16_t m) { return LookAt(views, m); },
-            [this](const metrics::Health& health) { return status_.Render(health); }) {
+            [this](const metrics::Health& health) { return status_.Render(health); },
+            [this](const RequestHead& head) { return debug_.Handle(head); }),
+        debug_(views, flight_recorder_,
+               {{"metrics.txt", [this] { return scraper_.Scrape(metrics::Format::kText, {}); }},
+                {"status.json", [this] { return status_.Render(handlers_.Judge()); }}}) {
+    recorder_.Add(flight_recorder_);
+    SetCrashRecorder(&flight_recorder_);
     recorder_.Add(rates_);
     Show(record_metrics_);
     Show(slo_metrics_);
@@ -81,17 +99,21 @@ class Plane final : public ObservabilityPlane {
       if (names == "vllm") Show(vllm_metrics_.emplace(views.ledger, [&views](std::uint16_t m) { return LookAt(views, m); }));
       if (names == "otel") Show(otel_metrics_.emplace(views.ledger.models()));
     }
+    if (views.config.tracing.otlp) recorder_.Add(StartTraces());
     registry_.Add(engine_metrics_);
     registry_.Add(process_);
     registry_.Add(collectors_.runner());
   }
-  ~Plane() override { Stop(); }
+  ~Plane() override {
+    Stop();
+    SetCrashRecorder(nullptr);
+  }
 
   Result<std::uint16_t> Start(const std::string& listen) override {
     server_.emplace(
         ObservabilityServerOptions{.listen = listen}, views_.clock, [this](const RequestHead& head) { return Guarded(head); },
         ObservabilityHandlers::RouteOf);
-    daemon_metrics_.emplace(views_, *server_);
+    daemon_metrics_.emplace(views_, *server_, traces_ ? &traces_->counters() : nullptr);
     registry_.Add(*daemon_metrics_);
     INFERD_RETURN_IF_ERROR(server_->Start());
     recorder_.Start();
@@ -104,12 +126,14 @@ class Plane final : public ObservabilityPlane {
     return server_->port();
   }
 
+  std::string LastRecords() override { return debug_.AsComments(); }
   std::string Exposition() override { return scraper_.Scrape(metrics::Format::kText, {}); }
 
   void Stop() override {
     if (server_) server_->Stop();
     collectors_.Stop();
     recorder_.Stop();
+    if (traces_) traces_->Stop();
   }
 
  private:
@@ -120,6 +144,14 @@ class Plane final : public ObservabilityPlane {
     registry_.Add(view);
   }
 
+  logging::TraceExporter& StartTraces() {
+    logging::TraceExportOptions options;
+    options.url = *views_.config.tracing.otlp;
+    options.resource = {.version = std::string(Version()), .instance = HostName() + ":" + std::to_string(::getpid())};
+    return traces_.emplace(std::move(options), views_.ledger.models(),
+                           [](const std::string& trouble) { Log(logging::TracesNotTaken{.trouble = trouble}); });
+  }
+
   // With keys configured, who is not on this machine needs one that may read metrics; probes of health and life need none.
   HttpResponse Guarded(const RequestHead& head) {
     const std::shared_ptr<const KeyStore> keys = *views_.keys.Get();
@@ -128,12 +160,14 @@ class Plane final : public ObservabilityPlane {
       return handlers_.Handle(head);
     const auto key = BearerKey(head.Find("authorization"));
     const auto holder = key ? keys->Find(*key) : std::nullopt;
-    if (holder && holder->role != Role::kUser) return handlers_.Handle(head);
+    // What requests did and how the daemon is configured is more than metrics.
+    const bool debug = head.path.starts_with("/debug/");
+    if (holder && (holder->role == Role::kAdmin || (holder->role == Role::kMetrics && !debug))) return handlers_.Handle(head);
     HttpResponse response;
     response.status = holder ? 403 : 401;
     response.content_type = "text/plain; charset=utf-8";
     response.body =
-        holder ? "this API key may not read metrics\n" : "an API key with the role metrics or admin is needed: Authorization: Bearer KEY\n";
+        holder ? "this API key may not read this\n" : "an API key with the role metrics or admin is needed: Authorization: Bearer KEY\n";
     if (!holder) response.Set("WWW-Authenticate", "Bearer");
     return response;
   }
@@ -152,6 +186,9 @@ class Plane final : public ObservabilityPlane {
   StatusPage status_;
   metrics::Scraper scraper_;
   ObservabilityHandlers handlers_;
+  logging::FlightRecorder flight_recorder_;
+  DebugPages debug_;
+  std::optional<logging::TraceExporter> traces_;
   std::optional<ObservabilityServer> server_;
   std::optional<DaemonMetrics> daemon_metrics_;
 };

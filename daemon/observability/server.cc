@@ -96,7 +96,7 @@ class ObservabilityServer::Civet final : public CivetHandler {
       head.headers.push_back({std::move(name), info->http_headers[i].value});
     }
     HttpResponse response = Respond(head);
-    if (response.body.size() >= kWorthPacking) {
+    if (response.body.size() >= kWorthPacking && response.content_type != "application/gzip") {
       response.Set("Vary", "Accept-Encoding");
       if (metrics::AcceptsGzip(head.Find("accept-encoding"))) {
         if (std::optional<std::string> packed = Gzip(response.body)) {

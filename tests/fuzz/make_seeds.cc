@@ -99,6 +99,21 @@ void WriteChatSeeds(const std::filesystem::path& folder) {
   }
 }
 
+void WriteLogSeeds(const std::filesystem::path& root) {
+  constexpr std::string_view kTexts[] = {"plain", "a\"b\\c\n\x1b[31m\x7f", "\xE2\x80\xA8 \xFF\xC3 \xF0\x9F\x99\x82",
+                                         "mail jane.doe@example.co.uk, card 4111 1111 1111 1111, tel +49 170 1234567",
+                                         "sk-abcDEF1234567890 078-05-1120 2026-11-22 -----BEGIN PRIVATE KEY-----\nx\n-----END "};
+  for (const std::string_view text : kTexts) {
+    const std::string name = std::to_string(&text - kTexts);
+    WriteText(root / "log_line_fuzz" / name, std::string("\x03") += text);
+    WriteText(root / "redact_fuzz" / name, text);
+  }
+  constexpr std::string_view kHeaders[] = {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                                           "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what-comes-later",
+                                           "00-00000000000000000000000000000000-b7ad6b7169203331-00"};
+  for (const std::string_view header : kHeaders) WriteText(root / "traceparent_fuzz" / std::to_string(&header - kHeaders), header);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -112,5 +127,6 @@ int main(int argc, char** argv) {
   WriteChatSeeds(root / "chat_fuzz");
   WriteBodySeeds(root / "request_body_fuzz");
   WriteQuerySeeds(root / "promql_fuzz");
+  WriteLogSeeds(root);
   return 0;
 }

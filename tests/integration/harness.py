@@ -163,7 +163,7 @@ class Metrics:
 class Daemon:
     """One inferd process with its own configuration on free ports."""
 
-    def __init__(self, setup, config=None, arguments=(), environment=None, wait=True):
+    def __init__(self, setup, config=None, arguments=(), environment=None, wait=True, stderr=None):
         self.setup = setup
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="inferd-test-"))
         self.config_file = self.folder / "inferd.yaml"
@@ -174,6 +174,7 @@ class Daemon:
         self.process = None
         self.arguments = list(arguments)
         self.environment = environment
+        self.stderr = stderr  # a file descriptor instead of the log file
         self.start(wait)
 
     def write_config(self, changes):
@@ -191,7 +192,7 @@ class Daemon:
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
                 [self.setup.inferd, "--config", self.config_file, "--ports-file", self.ports_file, *self.arguments],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, env=self.setup.environment(self.environment))
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log if self.stderr is None else self.stderr, cwd=self.folder, env=self.setup.environment(self.environment))
         if wait:
             self.wait_ready()
 

@@ -152,13 +152,13 @@ def test_journal_entries_carry_fields(setup):
     answer = ask(headers={"X-Request-Id": "find-me-in-the-journal"})
     assert answer.status == 200
     setup.run("journalctl", "--sync")
-    lines = setup.run("journalctl", "-o", "json", "INFERD_REQUEST_ID=find-me-in-the-journal").splitlines()
+    lines = setup.run("journalctl", "-o", "json", "REQUEST_ID=find-me-in-the-journal").splitlines()
     assert len(lines) == 1, lines
     entry = json.loads(lines[0])
-    wanted = {"PRIORITY": "6", "SYSLOG_IDENTIFIER": "inferd", "_SYSTEMD_UNIT": "inferd.service", "INFERD_MODEL": "demo", "INFERD_OUTCOME": "length",
+    wanted = {"PRIORITY": "6", "SYSLOG_IDENTIFIER": "inferd", "_SYSTEMD_UNIT": "inferd.service", "EVENT": "request_ended", "MODEL": "demo", "INFERD_OUTCOME": "length",
               "INFERD_STATUS": "200"}
     assert {key: entry.get(key) for key in wanted} == wanted, entry
-    assert len(entry["INFERD_TRACE_ID"]) == 32 and "generated=4" in entry["MESSAGE"]
+    assert len(entry["TRACE_ID"]) == 32 and "generated 4" in entry["MESSAGE"]
     assert setup.run("journalctl", "-o", "cat", "INFERD_STATE=ready").strip()
 
 

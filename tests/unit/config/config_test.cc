@@ -183,10 +183,41 @@ TEST_F(ConfigTest, WrongShapes) {
 }
 
 TEST_F(ConfigTest, LaterFeaturesAreNotAcceptedSilently) {
-  for (const char* section : {"alerts: {interval: 5s}", "scaling: {policies: []}", "tracing: {otlp: null}", "logs: {file: x}",
-                              "observability: {retention: 6h}"}) {
+  for (const char* section : {"alerts: {interval: 5s}", "scaling: {policies: []}", "observability: {retention: 6h}"}) {
     EXPECT_THAT(OnlyFault(std::string(kModel) + section), HasSubstr("unknown key"));
   }
+}
+
+TEST_F(ConfigTest, SectionsMayStandInSections) {
+  sources_.environment = {{"INFERD_LOGS__ROTATE__KEEP", "3"}};
+  sources_.sets = {"logs.levels.access=warn"};
+  const auto loaded =
+      Read(std::string(kModel) + "logs:\n  file: /var/log/x.log\n  rotate: {size: 1MiB, every: 0s}\n  audit: {keep: 10d}\n");
+  ASSERT_TRUE(loaded) << loaded.error()[0].ToString();
+  const Logs& logs = loaded->config.logs;
+  EXPECT_EQ(logs.file, "/var/log/x.log");
+  EXPECT_EQ(logs.rotate.size, 1U << 20U);
+  EXPECT_EQ(logs.rotate.every, Duration{});
+  EXPECT_EQ(logs.rotate.keep, 3);
+  EXPECT_EQ(logs.audit.keep, std::chrono::hours(240));
+  EXPECT_EQ(logs.levels[1], "warn");
+  EXPECT_FALSE(logs.levels[0]);
+  sources_ = {};
+  const auto again = Read(ToYaml(loaded->config));
+  ASSERT_TRUE(again) << again.error()[0].ToString();
+  EXPECT_TRUE(Diff(loaded->config, again->config).empty());
+}
+
+TEST_F(ConfigTest, NumbersHaveARange) {
+  EXPECT_EQ(Read(std::string(kModel) + "tracing: {sample: 0.25}")->config.tracing.sample, 0.25);
+  for (const char* bad : {"1.5", "-0.1", "nan", "inf", "often", "0.5x"}) {
+    EXPECT_THAT(OnlyFault(std::string(kModel) + "tracing: {sample: " + bad + "}"), HasSubstr("0 to 1")) << bad;
+  }
+}
+
+TEST_F(ConfigTest, LogsAndTracesAreCheckedTogether) {
+  EXPECT_THAT(OnlyFault(std::string(kModel) + "tracing: {otlp: 'collector:4318'}"), HasSubstr("http://host:port"));
+  EXPECT_THAT(OnlyFault(std::string(kModel) + "logs: {file: a.log, audit: {file: a.log}}"), HasSubstr("needs a file of its own"));
 }
 
 TEST_F(ConfigTest, TheNearestKeyMayBeInAnotherSection) {

@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 
-#include "daemon/access_log.h"
 #include "tests/unit/daemon/fixture.h"
 
 namespace inferd::daemon {
@@ -91,29 +90,6 @@ TEST_F(AdmissionTest, AKeyForMetricsMayNotGenerate) {
   EXPECT_EQ(PointOf("/v1/completions", {{"authorization", "Bearer scrape"}}), "auth");
   EXPECT_EQ(LastEnded().status, 403);
   EXPECT_EQ(LastEnded().record->refusal, RefusalReason::kForbidden);
-}
-
-TEST_F(AdmissionTest, AccessLineIsOneLineWithoutForgedFields) {
-  Serve();
-  engine::RequestRecord record;
-  record.outcome = engine::Outcome::kRejected;
-  record.refusal = RefusalReason::kQueueFull;
-  const std::string line = AccessLine({.route = Route::kCompletions,
-                                       .record = &record,
-                                       .method = "POST",
-                                       .path = "/v1/completions",
-                                       .request_id = "r1",
-                                       .peer = "127.0.0.1",
-                                       .user = "x outcome=ok \"quoted\"",
-                                       .message = "the queue is full",
-                                       .shed_point = "queue",
-                                       .status = 429,
-                                       .duration = std::chrono::milliseconds(2)},
-                                      ledger_);
-  EXPECT_EQ(line,
-            "request r1 POST /v1/completions 429 outcome=rejected reason=queue_full model=demo user=\"x outcome=ok 'quoted'\" total=2.0ms "
-            "client=127.0.0.1 "
-            "point=queue message=\"the queue is full\"");
 }
 
 }  // namespace

@@ -89,5 +89,13 @@ TEST(Keys, AFileThatLetsNobodyInIsAFault) {
   EXPECT_EQ(KeyStore::Load("/nonexistent/keys").error().code, Code::kNotFound);
 }
 
+TEST(Sampling, TakesItsShareAndNothingElse) {
+  EXPECT_FALSE(Sampled(0, 0));
+  EXPECT_TRUE(Sampled(1, ~std::uint64_t{0}));
+  int taken = 0;
+  for (int i = 0; i < 10'000; ++i) taken += Sampled(0.25, RandomNumber()) ? 1 : 0;
+  EXPECT_NEAR(taken, 2500, 300);  // six standard deviations
+}
+
 }  // namespace
 }  // namespace inferd::daemon

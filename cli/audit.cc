@@ -1,0 +1,37 @@
+// inferctl audit verify: whether an audit log is what the daemon wrote.
+#include "logging/audit.h"
+
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cli/commands.h"
+#include "cli/text.h"
+
+namespace inferd::cli {
+
+void AddAudit(CLI::App& app, Context& context) {
+  auto* audit = app.add_subcommand("audit", "Look at audit logs");
+  audit->require_subcommand(1);
+  audit->fallthrough();
+  auto* verify = audit->add_subcommand("verify", "Find the first line that was altered, removed or moved");
+  const auto file = std::make_shared<std::string>();
+  const auto head = std::make_shared<std::string>();
+  verify->add_option("FILE", *file, "The audit log; the files that were rotated from it are read first")->required();
+  verify->add_option("--head", *head, "The hash that the last line must have, as the daemon logged it (event audit_head)");
+  verify->callback([&context, file, head] {
+    const auto report = logging::VerifyAudit(*file, head->empty() ? std::nullopt : std::optional(*head));
+    if (!report) return context.Fail(report.error().message);
+    if (report->fault) {
+      return context.Fail(PrintableLine(report->fault->file, 1000) + ":" + std::to_string(report->fault->line) + ": this line " +
+                          PrintableLine(report->fault->what, 1000));
+    }
+    std::printf("good: %llu lines in %llu files", static_cast<unsigned long long>(report->lines),
+                static_cast<unsigned long long>(report->files));
+    if (report->first_seq > 1) std::printf(", beginning with number %llu", static_cast<unsigned long long>(report->first_seq));
+    std::printf("\nlast line: number %llu, hash %s\n", static_cast<unsigned long long>(report->head.seq), report->head.hash.c_str());
+  });
+}
+
+}  // namespace inferd::cli

@@ -1,0 +1,45 @@
+// What the daemon enters into its audit log (logging/audit.h). Nothing happens when none is configured. Any thread; nothing waits for the
+// disk.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "config/config.h"
+#include "daemon/api/api.h"
+#include "logging/audit.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/status.h"
+
+namespace inferd::daemon {
+
+class Auditor {
+ public:
+  // The clock outlives this.
+  explicit Auditor(const Clock& clock) : clock_(clock) {}
+
+  // kIo or kCorrupt when there is a file that cannot be gone on with. Before anything is entered.
+  Result<> Open(const config::Logs::Audit& config);
+  void Close();
+
+  // By whom: "daemon", a signal, the name of a key.
+  void Enter(std::string_view act, std::string_view actor, std::string_view target, std::string_view outcome, std::string_view detail = {},
+             std::string_view client = {});
+  // A call that was refused for its key, or for having none. Somebody who tries many keys fills the log with ten lines a second and a
+  // count.
+  void EnterRefused(const CallEnd& end);
+
+ private:
+  const Clock& clock_;
+  logging::FileCalls files_;
+  std::unique_ptr<logging::AuditLog> log_;
+  std::mutex mutex_;
+  MonotonicTime window_{};
+  int entered_ = 0;  // in this second
+  std::uint64_t passed_over_ = 0;
+};
+
+}  // namespace inferd::daemon

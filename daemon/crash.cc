@@ -1,0 +1,130 @@
+#include "daemon/crash.h"
+
+#include <execinfo.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+#include "daemon/version.h"
+
+namespace inferd::daemon {
+namespace {
+
+constexpr std::array kSignals{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+constexpr std::size_t kSteps = 64;
+constexpr int kFrames = 64;
+
+// Plain memory: a handler may touch nothing that allocates or locks.
+std::array<char, 4096> g_path{};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+std::atomic<const logging::FlightRecorder*> g_recorder{nullptr};
+std::atomic<bool> g_crashing{false};
+alignas(16) std::array<char, 64U << 10U> g_stack{};  // the main thread's overflowed one cannot be used
+
+void Write(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(fd, text.data(), text.size());
+    if (n <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+void Write(int fd, std::uint64_t value, unsigned base = 10) {
+  std::array<char, 24> digits;
+  std::size_t at = digits.size();
+  do {
+    digits[--at] = "0123456789abcdef"[value % base];
+    value /= base;
+  } while (value > 0);
+  Write(fd, std::string_view(digits.data() + at, digits.size() - at));
+}
+
+std::string_view SignalName(int number) {
+  switch (number) {
+    case SIGSEGV: return "SIGSEGV";
+    case SIGBUS: return "SIGBUS";
+    case SIGFPE: return "SIGFPE";
+    case SIGILL: return "SIGILL";
+    case SIGABRT: return "SIGABRT";
+    default: return "signal";
+  }
+}
+
+void WriteEvidence(int fd, int number, const siginfo_t* info) {
+  Write(fd, "inferd crashed: ");
+  Write(fd, SignalName(number));
+  Write(fd, " at address 0x");
+  Write(fd, reinterpret_cast<std::uintptr_t>(info->si_addr), 16);
+  Write(fd, ", pid ");
+  Write(fd, static_cast<std::uint64_t>(::getpid()));
+  Write(fd, ", thread ");
+  Write(fd, static_cast<std::uint64_t>(::syscall(SYS_gettid)));
+  Write(fd, "\nversion ");
+  Write(fd, Version());
+  Write(fd, " (");
+  Write(fd, Revision());
+  Write(fd, ")\nbacktrace:\n");
+  std::array<void*, kFrames> frames;
+  ::backtrace_symbols_fd(frames.data(), ::backtrace(frames.data(), kFrames), fd);
+  const logging::FlightRecorder* const recorder = g_recorder.load();
+  if (recorder == nullptr) return;
+  Write(fd, "last steps, newest first: model number start_ns total_ns prefill_tokens generated_tokens running queue_depth kv_blocks\n");
+  recorder->LastStepsUnlocked(kSteps, [fd](const engine::StepRecord& step) {
+    for (const std::uint64_t value :
+         {std::uint64_t{step.model}, step.number, static_cast<std::uint64_t>(step.start.time_since_epoch().count()),
+          static_cast<std::uint64_t>(step.total().count()), std::uint64_t{step.prefill_tokens}, std::uint64_t{step.generated_tokens},
+          std::uint64_t{step.running}, std::uint64_t{step.queue_depth}, std::uint64_t{step.kv_blocks_used}}) {
+      Write(fd, value);
+      Write(fd, " ");
+    }
+    Write(fd, "\n");
+  });
+}
+
+// SA_RESETHAND has put the default action back: returning repeats the fault, so the process dies as it would have.
+void OnCrash(int number, siginfo_t* info, void*) {
+  if (!g_crashing.exchange(true)) {
+    WriteEvidence(STDERR_FILENO, number, info);
+    const int fd = g_path[0] == '\0' ? -1 : ::open(g_path.data(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+      WriteEvidence(fd, number, info);
+      ::fsync(fd);
+      ::close(fd);
+    }
+  }
+  // A signal that somebody sent, such as the service manager's watchdog, does not come again by itself (kill(2): si_code is 0 or less).
+  if (info->si_code <= 0) ::raise(number);
+}
+
+}  // namespace
+
+void InstallCrashHandler(const std::string& folder) {
+  if (!folder.empty()) {
+    std::error_code ignored;
+    std::filesystem::create_directories(folder, ignored);
+    std::snprintf(g_path.data(), g_path.size(), "%s/crash-%d.txt", folder.c_str(), static_cast<int>(::getpid()));
+  }
+  std::array<void*, 4> frames;
+  ::backtrace(frames.data(), static_cast<int>(frames.size()));  // loads what it needs now
+  stack_t stack{};
+  stack.ss_sp = g_stack.data();
+  stack.ss_size = g_stack.size();
+  ::sigaltstack(&stack, nullptr);
+  struct sigaction action {};
+  action.sa_sigaction = &OnCrash;
+  action.sa_flags = static_cast<int>(SA_SIGINFO | SA_ONSTACK | SA_RESETHAND);
+  sigemptyset(&action.sa_mask);
+  for (const int number : kSignals) ::sigaction(number, &action, nullptr);
+}
+
+void SetCrashRecorder(const logging::FlightRecorder* recorder) { g_recorder = recorder; }
+
+}  // namespace inferd::daemon

@@ -1,0 +1,256 @@
+#include "daemon/observability/debug_pages.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <optional>
+
+#include "daemon/log.h"
+#include "daemon/observability/gzip.h"
+#include "daemon/version.h"
+#include "logging/format.h"
+#include "logging/json.h"
+
+namespace inferd::daemon {
+namespace {
+
+// The value of `name` in a query; these values need no decoding.
+std::string_view QueryValue(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const std::size_t end = std::min(query.find('&'), query.size());
+    const std::string_view pair = query.substr(0, end);
+    if (pair.size() > name.size() && pair.starts_with(name) && pair[name.size()] == '=') return pair.substr(name.size() + 1);
+    query.remove_prefix(std::min(end + 1, query.size()));
+  }
+  return {};
+}
+
+HttpResponse Refuse(int status, std::string why) {
+  HttpResponse response;
+  response.status = status;
+  response.content_type = "text/plain; charset=utf-8";
+  response.body = std::move(why) + "\n";
+  return response;
+}
+
+std::string Html(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '&': out += "&amp;"; break;
+      case '"': out += "&quot;"; break;
+      default: out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+    }
+  }
+  return out;
+}
+
+std::string Milliseconds(MonotonicTime from, MonotonicTime to) {
+  if (from == MonotonicTime{} || to == MonotonicTime{}) return "-";
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.1f", ToSeconds(to - from) * 1e3);
+  return text.data();
+}
+
+// `stage` of a request's bar, as a share of its whole time.
+std::string Bar(const engine::RequestRecord& record, MonotonicTime from, MonotonicTime to, std::string_view css) {
+  const double whole = ToSeconds(record.ended - record.received);
+  if (from == MonotonicTime{} || whole <= 0) return {};
+  if (to == MonotonicTime{}) to = record.ended;
+  std::array<char, 160> text{};
+  std::snprintf(text.data(), text.size(), "<i class=%.*s style=\"left:%.1f%%;width:%.1f%%\"></i>", static_cast<int>(css.size()), css.data(),
+                ToSeconds(from - record.received) / whole * 100, ToSeconds(to - from) / whole * 100);
+  return text.data();
+}
+
+constexpr std::string_view kPageHead = R"(<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>inferd: requests</title><style>
+body{font:14px system-ui,sans-serif;margin:1.5em;color:#222;background:#fff}
+table{border-collapse:collapse;width:100%}th,td{padding:.2em .6em;text-align:right;white-space:nowrap;border-bottom:1px solid #ddd}
+th:first-child,td:first-child,.l{text-align:left}td.b{position:relative;width:30%;min-width:12em;background:#f4f4f4}
+i{position:absolute;top:.25em;bottom:.25em}.q{background:#b0b0b0}.p{background:#4a7fb5}.d{background:#5aa469}
+@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}td.b{background:#242424}th,td{border-color:#333}}
+</style></head><body><h1>Requests</h1>
+)";
+
+}  // namespace
+
+std::string Tar(const std::vector<std::pair<std::string, std::string>>& files, WallTime now) {
+  constexpr std::size_t kBlock = 512;
+  std::string out;
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+  for (const auto& [name, text] : files) {
+    std::array<char, kBlock> head{};
+    // Fields of the ustar header: name, mode, uid, gid, size, mtime, checksum, type, magic.
+    std::snprintf(head.data(), 100, "%s", name.c_str());
+    std::snprintf(head.data() + 100, 8, "%07o", 0640U);
+    std::snprintf(head.data() + 108, 8, "%07o", 0U);
+    std::snprintf(head.data() + 116, 8, "%07o", 0U);
+    std::snprintf(head.data() + 124, 12, "%011llo", static_cast<unsigned long long>(text.size()));
+    std::snprintf(head.data() + 136, 12, "%011llo", static_cast<unsigned long long>(seconds));
+    std::fill_n(head.data() + 148, 8, ' ');
+    head[156] = '0';
+    std::snprintf(head.data() + 257, 6, "ustar");
+    head[263] = head[264] = '0';
+    unsigned sum = 0;
+    for (const char c : head) sum += static_cast<unsigned char>(c);
+    std::snprintf(head.data() + 148, 8, "%06o", sum);
+    out.append(head.data(), head.size());
+    out += text;
+    out.append((kBlock - text.size() % kBlock) % kBlock, '\0');
+  }
+  out.append(2 * kBlock, '\0');
+  return out;
+}
+
+std::string_view DebugPages::ModelOf(const engine::RequestRecord& record) const { return views_.ledger.models()[record.model]; }
+
+HttpResponse DebugPages::Handle(const RequestHead& head) const {
+  if (head.path == "/debug/requests") return Requests(head.query);
+  if (head.path == "/debug/trace") return Trace(head.query);
+  return Bundle();
+}
+
+std::string DebugPages::RequestsJson() const {
+  const auto records = recorder_.Requests();
+  std::string body = "{\"in_flight\":[";
+  const MonotonicTime now = views_.clock.Now();
+  bool first = true;
+  for (const OpenCalls::Facts& call : views_.open_calls.List()) {
+    body += first ? "\n{\"request_id\":" : ",\n{\"request_id\":";
+    first = false;
+    logging::AppendJsonString(call.request_id, body);
+    body += ",\"trace_id\":";
+    logging::AppendJsonString(call.trace_id, body);
+    body += ",\"endpoint\":";
+    logging::AppendJsonString(engine::EndpointName(call.endpoint), body);
+    body += ",\"client\":";
+    logging::AppendJsonString(call.client, body);
+    body += ",\"received\":\"";
+    logging::AppendTime(call.received_wall, body);
+    body += "\",\"age_seconds\":";
+    logging::AppendJsonNumber(ToSeconds(now - call.received), body);
+    body += '}';
+  }
+  body += "\n],\"requests\":[";
+  for (auto record = records.rbegin(); record != records.rend(); ++record) {
+    body += record == records.rbegin() ? "\n" : ",\n";
+    logging::AppendRequestJson(*record, ModelOf(*record), body);
+  }
+  return body + "\n]}\n";
+}
+
+std::string DebugPages::AsComments() const {
+  std::string text;
+  for (const engine::RequestRecord& record : recorder_.Requests()) {
+    text += "# request ";
+    logging::AppendRequestJson(record, ModelOf(record), text);
+    text += '\n';
+  }
+  for (const engine::StepRecord& step : recorder_.Steps()) {
+    std::array<char, 256> line{};
+    std::snprintf(line.data(), line.size(),
+                  "# step %u.%llu %s %.3f ms, %u prefill tokens, %u generated, %u running, %u queued, %u KV blocks\n",
+                  static_cast<unsigned>(step.model), static_cast<unsigned long long>(step.number),
+                  std::string(engine::StepPhaseName(step.phase)).c_str(), ToSeconds(step.total()) * 1e3, step.prefill_tokens,
+                  step.generated_tokens, step.running, step.queue_depth, step.kv_blocks_used);
+    text += line.data();
+  }
+  return text;
+}
+
+HttpResponse DebugPages::Requests(std::string_view query) const {
+  HttpResponse response;
+  if (const std::string_view id = QueryValue(query, "id"); !id.empty()) {
+    const auto record = recorder_.Find(id);
+    if (!record) return Refuse(404, "no request with this id among the last ones that have ended");
+    logging::AppendRequestJson(*record, ModelOf(*record), response.body);
+    response.body += "\n";
+    return response;
+  }
+  if (QueryValue(query, "format") == "json") {
+    response.body = RequestsJson();
+    return response;
+  }
+  response.content_type = "text/html; charset=utf-8";
+  std::string& page = response.body = kPageHead;
+  const MonotonicTime now = views_.clock.Now();
+  const std::vector<OpenCalls::Facts> open = views_.open_calls.List();
+  page += "<p>In flight now: " + std::to_string(open.size()) + ", oldest first.</p>\n";
+  if (!open.empty()) page += "<table><tr><th>request<th class=l>endpoint<th class=l>client<th>for\n";
+  for (const OpenCalls::Facts& call : open) {
+    page += "<tr><td>" + Html(call.request_id) + "<td class=l>" + std::string(engine::EndpointName(call.endpoint)) + "<td class=l>" +
+            Html(call.client) + "<td>" + Milliseconds(call.received, now) + "\n";
+  }
+  if (!open.empty()) page += "</table>\n";
+  const auto records = recorder_.Requests();
+  page += "<p>The last " + std::to_string(records.size()) +
+          " that have ended, newest first; times in milliseconds. <a href=\"?format=json\">JSON</a>, <a "
+          "href=\"/debug/trace?seconds=60\">trace of "
+          "the last minute</a> for Perfetto.</p>\n<table><tr><th>request<th class=l>model<th class=l>outcome<th>status<th>total<th>queue"
+          "<th>first token<th>prompt<th>generated<th class=l>queue, prefill, decode\n";
+  for (auto record = records.rbegin(); record != records.rend(); ++record) {
+    const engine::RequestRecord& r = *record;
+    const std::string id = Html(r.id.view());
+    page += "<tr><td><a href=\"?id=" + id + "\">" + id + "</a><td class=l>" + Html(ModelOf(r)) + "<td class=l>" +
+            std::string(engine::OutcomeName(r.outcome)) + "<td>" + std::to_string(r.http_status) + "<td>" +
+            Milliseconds(r.received, r.ended) + "<td>" + Milliseconds(r.received, r.scheduled) + "<td>" +
+            Milliseconds(r.received, r.first_token) + "<td>" + std::to_string(r.prompt_tokens) + "<td>" +
+            std::to_string(r.generated_tokens) + "<td class=b>" + Bar(r, r.admitted, r.scheduled, "q") +
+            Bar(r, r.scheduled, r.first_token, "p") + Bar(r, r.first_token, r.last_token, "d") + "\n";
+  }
+  page += "</table></body></html>\n";
+  return response;
+}
+
+std::string DebugPages::TraceJson(Duration last) const {
+  const MonotonicTime now = views_.clock.Now();
+  const MonotonicTime begin = now - last;
+  return logging::ChromeTrace(recorder_.Steps(begin), recorder_.Requests(begin), views_.ledger.models(), begin,
+                              views_.clock.WallNow() - last);
+}
+
+HttpResponse DebugPages::Trace(std::string_view query) const {
+  double seconds = 5;
+  if (const std::string_view text = QueryValue(query, "seconds"); !text.empty()) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    if (error != std::errc() || end != text.data() + text.size() || !(seconds > 0) || seconds > 86'400) {
+      return Refuse(400, "seconds must be a number above 0 and at most 86400");
+    }
+  }
+  HttpResponse response;
+  response.body = TraceJson(FromSeconds(seconds));
+  response.Set("Content-Disposition", "attachment; filename=\"inferd-trace.json\"");
+  return response;
+}
+
+HttpResponse DebugPages::Bundle() const {
+  std::vector<std::pair<std::string, std::string>> files;
+  const auto add = [&files](const std::string& name, std::string text) { files.emplace_back("inferd-bundle/" + name, std::move(text)); };
+  add("version.txt", "inferd " + std::string(Version()) + " (" + std::string(Revision()) + ", " + std::string(Compiler()) + ")\n");
+  config::Config config = views_.running_config();
+  // The only key that can hold a secret: user and password in the collector's address.
+  if (config.tracing.otlp && config.tracing.otlp->find('@') != std::string::npos) config.tracing.otlp = "removed";
+  add("config.yaml", config::ToYaml(config));
+  add("requests.json", RequestsJson());
+  add("trace.json", TraceJson(std::chrono::hours(1)));
+  std::string log;
+  for (const std::string& line : LastLogLines()) log += line + "\n";
+  add("log.jsonl", std::move(log));
+  for (const auto& [name, make] : extras_) add(name, make());
+
+  auto packed = Gzip(Tar(files, views_.clock.WallNow()));
+  if (!packed) return Refuse(503, "no memory for the bundle");
+  HttpResponse response;
+  response.content_type = "application/gzip";
+  response.body = std::move(*packed);
+  response.Set("Content-Disposition", "attachment; filename=\"inferd-bundle.tar.gz\"");
+  return response;
+}
+
+}  // namespace inferd::daemon

@@ -1,0 +1,247 @@
+#include "logging/flight_recorder.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+
+#include "logging/format.h"
+#include "logging/json.h"
+
+namespace inferd::logging {
+namespace {
+
+using engine::RequestRecord;
+using engine::StepRecord;
+
+// "Processes" of the trace, which group its tracks.
+constexpr int kEngines = 1;
+constexpr int kRequests = 2;
+
+bool Reached(MonotonicTime time) { return time != MonotonicTime{}; }
+
+void AppendMicroseconds(Duration duration, std::string& out) {
+  std::array<char, 48> buffer;
+  const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), static_cast<double>(duration.count()) * 1e-3,
+                                          std::chars_format::fixed, 3);
+  if (error == std::errc()) out.append(buffer.data(), end);
+}
+
+struct TraceEvent {
+  Duration at{};  // since the beginning
+  std::string text;
+};
+
+class TraceWriter {
+ public:
+  explicit TraceWriter(MonotonicTime begin) : begin_(begin) {}
+
+  void Name(std::string_view what, int process, std::uint64_t thread, std::string_view name) {
+    std::string text = Head(what, 'M', process, thread);
+    text += R"(,"args":{"name":)";
+    AppendJsonString(name, text);
+    names_.push_back(text + "}}");
+  }
+  // A span of time on a track. Nothing when it ended before the beginning.
+  void Complete(std::string_view name, int process, std::uint64_t thread, MonotonicTime from, MonotonicTime to,
+                std::string_view arguments = {}) {
+    if (to < begin_ || to < from) return;
+    from = std::max(from, begin_);
+    std::string text = Head(name, 'X', process, thread);
+    text += R"(,"ts":)";
+    AppendMicroseconds(from - begin_, text);
+    text += R"(,"dur":)";
+    AppendMicroseconds(to - from, text);
+    if (!arguments.empty()) {
+      text += R"(,"args":{)";
+      text += arguments;
+      text += '}';
+    }
+    events_.push_back({from - begin_, text + '}'});
+  }
+  void Counter(std::string_view name, int process, std::uint64_t thread, MonotonicTime at, std::uint64_t value) {
+    if (at < begin_) return;
+    std::string text = Head(name, 'C', process, thread);
+    text += R"(,"ts":)";
+    AppendMicroseconds(at - begin_, text);
+    text += R"(,"args":{"value":)" + std::to_string(value) + "}}";
+    events_.push_back({at - begin_, std::move(text)});
+  }
+
+  std::string Take(WallTime wall_begin) {
+    std::stable_sort(events_.begin(), events_.end(), [](const TraceEvent& a, const TraceEvent& b) { return a.at < b.at; });
+    std::string out = R"({"displayTimeUnit":"ms","otherData":{"begin":")";
+    AppendTime(wall_begin, out);
+    out += R"("},"traceEvents":[)";
+    bool first = true;
+    const auto add = [&](const std::string& text) {
+      if (!first) out += ",\n";
+      first = false;
+      out += text;
+    };
+    for (const std::string& name : names_) add(name);
+    for (const TraceEvent& event : events_) add(event.text);
+    return out + "]}\n";
+  }
+
+ private:
+  static std::string Head(std::string_view name, char phase, int process, std::uint64_t thread) {
+    std::string text = R"({"name":)";
+    AppendJsonString(name, text);
+    text += R"(,"ph":")";
+    text += phase;
+    text += R"(","pid":)" + std::to_string(process) + R"(,"tid":)" + std::to_string(thread);
+    return text;
+  }
+
+  const MonotonicTime begin_;
+  std::vector<std::string> names_;
+  std::vector<TraceEvent> events_;
+};
+
+std::string Argument(std::string_view name, std::uint64_t value) { return '"' + std::string(name) + "\":" + std::to_string(value); }
+
+std::string StepArguments(const StepRecord& step) {
+  std::string text = Argument("number", step.number);
+  for (const auto& [name, value] : {std::pair<std::string_view, std::uint64_t>{"prefill_sequences", step.prefill_sequences},
+                                    {"decode_sequences", step.decode_sequences},
+                                    {"prefill_tokens", step.prefill_tokens},
+                                    {"generated_tokens", step.generated_tokens},
+                                    {"preemptions", step.preemptions},
+                                    {"weight_bytes_read", step.weight_bytes_read}}) {
+    text += ',' + Argument(name, value);
+  }
+  return text;
+}
+
+}  // namespace
+
+void FlightRecorder::OnRequest(const RequestRecord& record) {
+  const std::lock_guard lock(mutex_);
+  requests_.Add(record);
+}
+
+void FlightRecorder::OnStep(const StepRecord& record) {
+  const std::lock_guard lock(mutex_);
+  steps_.Add(record);
+}
+
+std::vector<StepRecord> FlightRecorder::Steps(MonotonicTime since) const {
+  std::vector<StepRecord> found;
+  const std::lock_guard lock(mutex_);
+  steps_.ForEach([&](const StepRecord& step) {
+    if (step.start + step.total() >= since) found.push_back(step);
+  });
+  return found;
+}
+
+std::vector<RequestRecord> FlightRecorder::Requests(MonotonicTime since) const {
+  std::vector<RequestRecord> found;
+  const std::lock_guard lock(mutex_);
+  requests_.ForEach([&](const RequestRecord& request) {
+    if (request.ended >= since) found.push_back(request);
+  });
+  return found;
+}
+
+std::optional<RequestRecord> FlightRecorder::Find(std::string_view request_id) const {
+  std::optional<RequestRecord> found;
+  const std::lock_guard lock(mutex_);
+  requests_.ForEach([&](const RequestRecord& request) {
+    if (request.id.view() == request_id) found = request;
+  });
+  return found;
+}
+
+std::string ChromeTrace(std::span<const StepRecord> steps, std::span<const RequestRecord> requests, std::span<const std::string> models,
+                        MonotonicTime begin, WallTime wall_begin) {
+  TraceWriter writer(begin);
+  const auto model_name = [&](std::size_t index) {
+    return index < models.size() ? std::string_view(models[index]) : std::string_view("other");
+  };
+  writer.Name("process_name", kEngines, 0, "engines");
+  writer.Name("process_name", kRequests, 0, "requests");
+  std::vector<bool> named(models.size(), false);
+  for (const StepRecord& step : steps) {
+    const std::uint64_t track = step.model + 1U;
+    if (step.model < named.size() && !named[step.model]) {
+      named[step.model] = true;
+      writer.Name("thread_name", kEngines, track, "engine " + std::string(model_name(step.model)));
+    }
+    const MonotonicTime planned = step.start + step.plan;
+    const MonotonicTime forwarded = planned + step.forward;
+    writer.Complete(engine::StepPhaseName(step.phase), kEngines, track, step.start, forwarded + step.sample, StepArguments(step));
+    writer.Complete("plan", kEngines, track, step.start, planned);
+    writer.Complete("forward", kEngines, track, planned, forwarded);
+    writer.Complete("sample", kEngines, track, forwarded, forwarded + step.sample);
+    const std::string of = " (" + std::string(model_name(step.model)) + ")";
+    writer.Counter("queue depth" + of, kEngines, track, step.start, step.queue_depth);
+    writer.Counter("running" + of, kEngines, track, step.start, step.running);
+    writer.Counter("KV blocks" + of, kEngines, track, step.start, step.kv_blocks_used);
+  }
+  std::uint64_t track = 0;
+  for (const RequestRecord& request : requests) {
+    if (request.ended < begin) continue;
+    ++track;
+    writer.Name("thread_name", kRequests, track, request.id.view());
+    std::string arguments = "\"model\":";
+    AppendJsonString(model_name(request.model), arguments);
+    arguments += ",\"trace_id\":";
+    AppendJsonString(request.trace_id.view(), arguments);
+    arguments += ',' + Argument("prompt_tokens", request.prompt_tokens) + ',' + Argument("generated_tokens", request.generated_tokens);
+    writer.Complete(engine::OutcomeName(request.outcome), kRequests, track, request.received, request.ended, arguments);
+    const auto stage = [&](std::string_view name, MonotonicTime from, MonotonicTime to) {
+      if (Reached(from)) writer.Complete(name, kRequests, track, from, Reached(to) ? to : request.ended);
+    };
+    stage("queue", request.admitted, request.scheduled);
+    stage("prefill", request.scheduled, request.first_token);
+    stage("decode", request.first_token, request.last_token);
+  }
+  return writer.Take(wall_begin);
+}
+
+void AppendRequestJson(const RequestRecord& record, std::string_view model, std::string& out) {
+  const auto text = [&out](std::string_view name, std::string_view value) {
+    if (value.empty()) return;
+    out += ",\"";
+    out += name;
+    out += "\":";
+    AppendJsonString(value, out);
+  };
+  const auto number = [&out](std::string_view name, std::uint64_t value) { out += ',' + Argument(name, value); };
+  const auto seconds = [&out](std::string_view name, MonotonicTime from, MonotonicTime to) {
+    if (!Reached(from) || !Reached(to)) return;
+    out += ",\"";
+    out += name;
+    out += "\":";
+    AppendValue(FieldType::kSeconds, {.integer = (to - from).count()}, out);
+  };
+  out += "{\"request_id\":";
+  AppendJsonString(record.id.view(), out);
+  text("trace_id", record.trace_id.view());
+  text("span_id", record.span_id.view());
+  text("model", model);
+  text("endpoint", engine::EndpointName(record.endpoint));
+  text("outcome", engine::OutcomeName(record.outcome));
+  if (record.outcome == engine::Outcome::kRejected) text("reason", engine::RefusalReasonName(record.refusal));
+  number("status", record.http_status);
+  std::string time;
+  AppendTime(record.received_wall, time);
+  text("received", time);
+  seconds("total_seconds", record.received, record.ended);
+  seconds("queue_seconds", record.received, record.scheduled);
+  seconds("first_token_seconds", record.received, record.first_token);
+  seconds("prefill_seconds", record.scheduled, record.first_token);
+  seconds("decode_seconds", record.first_token, record.last_token);
+  number("prompt_tokens", record.prompt_tokens);
+  number("cached_prompt_tokens", record.cached_prompt_tokens);
+  number("generated_tokens", record.generated_tokens);
+  number("preemptions", record.preemptions);
+  text("priority", engine::PriorityName(record.priority));
+  text("tenant", record.tenant.view());
+  text("client", record.client.view());
+  text("user_agent", record.user_agent.view());
+  out += record.stream ? ",\"stream\":true}" : ",\"stream\":false}";
+}
+
+}  // namespace inferd::logging

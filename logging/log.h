@@ -1,0 +1,115 @@
+// The log of a process: takes events from any thread in well under a microsecond and never makes the caller wait, whatever becomes of what
+// is written to. Behind it a bounded queue (spdlog's) and one thread that hands the lines to the outputs. A full queue loses its oldest
+// lines; they are counted, and a line says so.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "logging/counters.h"
+#include "logging/event.h"
+#include "logging/events.h"
+#include "runtime/base/clock.h"
+
+namespace inferd::logging {
+
+class Output;
+
+// What is written: a level for all, and others for single components.
+struct Levels {
+  Level all = Level::kInfo;
+  std::array<std::optional<Level>, kComponents> components{};
+};
+
+struct LogOptions {
+  std::size_t queue = 8192;  // lines that may wait
+  bool keeper = true;        // a thread that calls Tick
+};
+
+class Log {
+ public:
+  using Outputs = std::vector<std::shared_ptr<Output>>;
+
+  // Clock and counters must outlive this.
+  Log(const Clock& clock, LogCounters& counters, Levels levels, LogOptions options = {});
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+  ~Log();
+
+  // Once, before the first line. Apart from the constructor because an output may want to say something itself.
+  void Add(Outputs outputs);
+
+  bool Enabled(Level level, Component component) const {
+    return static_cast<std::uint8_t>(level) >= levels_[static_cast<std::size_t>(component)].load(std::memory_order_relaxed);
+  }
+  void SetLevels(const Levels& levels);
+
+  template <typename E>
+  void Write(const E& event, const About& about = {}) {
+    Write(event, E::kType.level, about);
+  }
+  template <typename E>
+  void Write(const E& event, Level level, const About& about = {}) {
+    constexpr EventInfo const& kInfo = kEvent<E>;
+    if (!Enabled(level, kInfo.type.component)) return;
+    if constexpr (kInfo.type.burst > 0 && IndexOf(kInfo) < kEvents) {
+      if (!Allow(IndexOf(kInfo))) return;
+    }
+    std::string& bytes = Scratch();
+    Encode(event, sequence_.fetch_add(1, std::memory_order_relaxed), about, bytes);
+    Submit(level, bytes);
+  }
+
+  // Reports what was lost or left out since, and has the outputs look after themselves. The keeper does it four times a second. Never
+  // waits.
+  void Tick();
+  // After a SIGHUP: every output opens anew.
+  void Reopen();
+  // Waits until every line that was taken so far is written or lost; false when that takes longer.
+  bool Drain(Duration patience) const;
+  // Drains and ends the threads; later lines are written at once, by the caller. False when an output hangs: its thread is left behind,
+  // later lines are lost, and the process should leave by _exit. Idempotent; no other thread may write while it runs.
+  bool Stop(Duration patience);
+
+ private:
+  struct Backend;
+  struct Repeats {
+    std::atomic<std::int64_t> window{INT64_MIN};  // when it began; monotonic nanoseconds
+    std::atomic<std::uint32_t> written{0};
+    std::atomic<std::uint64_t> left_out{0};
+  };
+
+  static std::string& Scratch();
+  bool Allow(std::size_t event);
+  void ReportLeftOut(std::size_t event);
+  void Submit(Level level, std::string& bytes);
+  void Keep();
+
+  const Clock& clock_;
+  LogCounters& counters_;
+  std::array<std::atomic<std::uint8_t>, kComponents> levels_{};
+  std::atomic<std::uint64_t> sequence_{1};
+  std::array<Repeats, kEvents> repeats_{};
+  const std::size_t queue_;
+  std::unique_ptr<Backend> backend_;
+  std::uint64_t overrun_reported_ = 0;
+  WallTime ticked_{};
+  std::atomic<bool> stopped_{false};
+
+  const bool keeps_;
+  std::mutex keeper_mutex_;
+  std::condition_variable keeper_woken_;
+  bool keeper_stop_ = false;
+  std::thread keeper_;
+};
+
+}  // namespace inferd::logging

@@ -1,0 +1,272 @@
+#include "logging/rotating_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+namespace inferd::logging {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Duration kOpenAgain = std::chrono::milliseconds(200);
+constexpr Duration kRotateAgain = std::chrono::seconds(10);
+// What a deleted file may hold back until its path can be opened again.
+constexpr std::uint64_t kMaxOrphan = 64U << 20U;
+
+std::string ErrnoText(int error) { return std::generic_category().message(error); }
+
+}  // namespace
+
+DropReason DropReasonOf(int error) {
+  switch (error) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: return DropReason::kDiskFull;
+    case EROFS:
+    case EACCES:
+    case EPERM: return DropReason::kReadOnly;
+    case ENOENT:
+    case ENOTDIR: return DropReason::kMissing;
+    default: return DropReason::kIo;
+  }
+}
+
+int FileCalls::Open(const std::string& path) {
+  constexpr int kFlags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC;
+  const int fd = ::open(path.c_str(), kFlags, 0640);
+  if (fd >= 0 || errno != ENOENT) return fd;
+  std::error_code error;
+  fs::create_directories(fs::path(path).parent_path(), error);
+  if (error) {
+    errno = error.value();
+    return -1;
+  }
+  return ::open(path.c_str(), kFlags, 0640);
+}
+
+ssize_t FileCalls::Write(int fd, std::string_view bytes) { return ::write(fd, bytes.data(), bytes.size()); }
+
+int FileCalls::Rename(const std::string& from, const std::string& to) { return ::rename(from.c_str(), to.c_str()); }
+
+RotatingFile::RotatingFile(RotateOptions options, const Clock& clock, FileCalls& calls, LogCounters& counters, Hooks hooks)
+    : options_(std::move(options)),
+      clock_(clock),
+      calls_(calls),
+      counters_(counters),
+      hooks_(std::move(hooks)),
+      housekeeper_(options_.path, options_.retention, options_.compress, clock, hooks_.trouble) {
+  Open();
+}
+
+RotatingFile::~RotatingFile() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+std::int64_t RotatingFile::PeriodOf(WallTime time) const {
+  return options_.every > Duration{} ? time.time_since_epoch() / options_.every : 0;
+}
+
+void RotatingFile::Complain(const std::string& what, int error) {
+  std::string trouble = what + ": " + ErrnoText(error);
+  if (trouble == complained_) return;
+  complained_ = trouble;
+  hooks_.trouble(std::move(trouble));
+}
+
+bool RotatingFile::Open() {
+  if (clock_.Now() < next_open_) return false;
+  const int fd = calls_.Open(options_.path);
+  if (fd < 0) {
+    open_error_ = errno;
+    next_open_ = clock_.Now() + kOpenAgain;
+    Complain("cannot be opened", open_error_);
+    return false;
+  }
+  fd_ = fd;
+  struct stat info {};
+  ::fstat(fd_, &info);
+  size_ = safe_ = static_cast<std::uint64_t>(info.st_size);
+  // Lines of an earlier run belong to the time when the last of them was written.
+  period_ = PeriodOf(size_ > 0 ? WallTime(std::chrono::seconds(info.st_mtim.tv_sec)) : clock_.WallNow());
+  torn_ = false;
+  if (size_ > 0) {
+    char last = '\n';
+    torn_ = ::pread(fd_, &last, 1, static_cast<off_t>(size_ - 1)) == 1 && last != '\n';
+  }
+  return true;
+}
+
+bool RotatingFile::IsOurs() const {
+  struct stat at_path {};
+  struct stat open_file {};
+  return ::stat(options_.path.c_str(), &at_path) == 0 && ::fstat(fd_, &open_file) == 0 && at_path.st_ino == open_file.st_ino &&
+         at_path.st_dev == open_file.st_dev;
+}
+
+// The file was moved or deleted. A moved one keeps its lines; what was written into a deleted one since it was last seen is carried over.
+// Until the path can be opened the old file goes on taking lines.
+void RotatingFile::Reattach() {
+  const int old = std::exchange(fd_, -1);
+  struct stat info {};
+  const bool deleted = ::fstat(old, &info) == 0 && info.st_nlink == 0;
+  const std::uint64_t from = safe_;
+  const std::uint64_t old_size = size_;
+  if (!Open()) {
+    if (!deleted || size_ - safe_ < kMaxOrphan) {
+      fd_ = old;
+    } else {
+      ::close(old);
+    }
+    return;
+  }
+  if (deleted) {
+    std::array<char, 64U << 10U> block;
+    bool written = true;
+    for (std::uint64_t at = from; at < old_size;) {
+      const ssize_t n = ::pread(old, block.data(), std::min<std::uint64_t>(block.size(), old_size - at), static_cast<off_t>(at));
+      if (n <= 0) break;
+      const std::string_view bytes(block.data(), static_cast<std::size_t>(n));
+      // Once it fails the rest is lost, and what is in the new file may end inside a line.
+      if (written && !WriteWhole(bytes)) {
+        const int error = errno;
+        written = false;
+        torn_ = at > from;
+        if (loss_.lines == 0) loss_.since = clock_.WallNow();
+        loss_.reason = DropReasonOf(error);
+        Complain("cannot be written", error);
+      }
+      if (!written) {
+        const auto lines = static_cast<std::uint64_t>(std::count(bytes.begin(), bytes.end(), '\n'));
+        loss_.lines += lines;
+        counters_.Drop(loss_.reason, lines);
+      }
+      at += bytes.size();
+    }
+  }
+  ::close(old);
+}
+
+void RotatingFile::Rotate() {
+  if (clock_.Now() < next_rotation_) return;
+  if (!IsOurs()) return Reattach();
+  const std::string target = RotatedName(options_.path, clock_.WallNow());
+  if (calls_.Rename(options_.path, target) != 0) {
+    const int error = errno;
+    next_rotation_ = clock_.Now() + kRotateAgain;
+    return Complain("cannot be rotated", error);
+  }
+  const int old = std::exchange(fd_, -1);
+  next_open_ = {};
+  if (!Open()) {
+    // Back to where it was: lines go on into the old file.
+    calls_.Rename(target, options_.path);
+    fd_ = old;
+    next_rotation_ = clock_.Now() + kRotateAgain;
+    return;
+  }
+  ::close(old);
+  counters_.rotations.fetch_add(1, std::memory_order_relaxed);
+  housekeeper_.Wake();
+}
+
+bool RotatingFile::WriteWhole(std::string_view bytes) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t n = calls_.Write(fd_, bytes.substr(done));
+    if (n > 0) {
+      done += static_cast<std::size_t>(n);
+      continue;
+    }
+    if (n < 0 && errno == EINTR) continue;
+    const int error = n < 0 ? errno : EIO;
+    if (done > 0) {
+      struct stat info {};
+      const bool taken_back = ::fstat(fd_, &info) == 0 && info.st_size >= static_cast<off_t>(done) &&
+                              ::ftruncate(fd_, info.st_size - static_cast<off_t>(done)) == 0;
+      if (!taken_back) torn_ = true;
+    }
+    errno = error;
+    return false;
+  }
+  size_ += bytes.size();
+  counters_.bytes.fetch_add(bytes.size(), std::memory_order_relaxed);
+  return true;
+}
+
+void RotatingFile::Lose(int error) {
+  const DropReason reason = DropReasonOf(error);
+  if (loss_.lines == 0) loss_.since = clock_.WallNow();
+  ++loss_.lines;
+  loss_.reason = reason;
+  counters_.Drop(reason);
+}
+
+bool RotatingFile::Append(std::string_view lines) {
+  if (fd_ < 0 && !Open()) {
+    Lose(open_error_);
+    return false;
+  }
+  const bool too_big = options_.max_bytes > 0 && size_ + lines.size() > options_.max_bytes;
+  if (size_ > 0 && (too_big || PeriodOf(clock_.WallNow()) > period_)) Rotate();
+  if (fd_ < 0) {
+    Lose(open_error_);
+    return false;
+  }
+  bool written = false;
+  if (loss_.lines == 0 && !torn_) {
+    written = WriteWhole(lines);
+  } else {
+    std::string more = torn_ ? "\n" : "";
+    if (loss_.lines > 0) more += hooks_.describe(loss_);
+    written = WriteWhole(more.append(lines));
+  }
+  if (!written) {
+    const int error = errno;
+    Complain("cannot be written", error);
+    Lose(error);
+    return false;
+  }
+  torn_ = false;
+  loss_ = {};
+  if (clock_.Now() >= next_rotation_) complained_.clear();
+  return true;
+}
+
+bool RotatingFile::Sync() { return fd_ >= 0 && ::fdatasync(fd_) == 0; }
+
+void RotatingFile::Tick() {
+  if (fd_ < 0) {
+    Open();
+    return;
+  }
+  if (!IsOurs()) return Reattach();
+  struct stat info {};
+  // Somebody may have truncated it (logrotate's copytruncate).
+  if (::fstat(fd_, &info) == 0) size_ = safe_ = static_cast<std::uint64_t>(info.st_size);
+  if (size_ == 0) {
+    period_ = PeriodOf(clock_.WallNow());
+  } else if (PeriodOf(clock_.WallNow()) > period_) {
+    Rotate();
+  }
+}
+
+void RotatingFile::Reopen() {
+  next_open_ = {};
+  next_rotation_ = {};
+  if (fd_ < 0) {
+    Open();
+  } else {
+    Reattach();
+  }
+}
+
+}  // namespace inferd::logging

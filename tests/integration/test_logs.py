@@ -1,0 +1,358 @@
+"""Logs, audit, traces, flight recorder: seen from outside, with everything that goes wrong around them."""
+import contextlib
+import gzip
+import http.server
+import io
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import tarfile
+import tempfile
+import threading
+import time
+
+import runner
+from harness import CHAT, eventually, tokens
+
+
+class Collector:
+    """Takes traces as an OpenTelemetry collector does, and keeps them."""
+
+    def __init__(self):
+        self.bodies = []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                assert self.path == "/v1/traces", self.path
+                outer.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(200)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def spans(self):
+        return [span for body in list(self.bodies) for resource in body["resourceSpans"] for scope in resource["scopeSpans"]
+                for span in scope["spans"]]
+
+
+def ask(d, text, headers=None, **parameters):
+    return d.post(CHAT, {"model": "demo", "messages": [{"role": "user", "content": text}], **parameters}, headers=headers)
+
+
+def lines_of(path):
+    """Every line of a log file, parsed; a line that is none fails the test."""
+    text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    assert not text or text.endswith(b"\n"), f"{path} ends inside a line: {text[-200:]!r}"
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_one_request_id_leads_everywhere(setup):
+    """Header, access line, span, exemplar, flight recorder and inferctl agree to the microsecond."""
+    with Collector() as collector, tempfile.TemporaryDirectory() as folder:
+        log = pathlib.Path(folder) / "inferd.log"
+        with setup.daemon({"logs": {"file": str(log)}, "tracing": {"otlp": collector.url}}) as d:
+            answer = ask(d, "What is inferd_queue_depth for?", max_tokens=8, headers={
+                "X-Request-Id": "follow-me", "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})
+            assert answer.status == 200, answer
+            request_id, trace_id = answer.headers["x-request-id"], answer.headers["traceparent"].split("-")[1]
+            span_id = answer.headers["traceparent"].split("-")[2]
+            assert request_id == "follow-me" and trace_id == "0af7651916cd43dd8448eb211c80319c"
+
+            line = eventually(lambda: next((l for l in lines_of(log) if l.get("request_id") == request_id), None), 10, "the access line")
+            assert line["event"] == "request_ended" and line["trace_id"] == trace_id and line["span_id"] == span_id, line
+            assert line["model"] == "demo" and line["status"] == 200 and line["generated_tokens"] > 0, line
+
+            spans = eventually(lambda: [s for s in collector.spans() if s["traceId"] == trace_id], 10, "the spans")
+            mine = next(s for s in spans if s["spanId"] == span_id)
+            assert mine["parentSpanId"] == "b7ad6b7169203331"
+            stages = {s["name"]: s for s in spans if s.get("parentSpanId") == span_id}
+            assert set(stages) == {"queue", "prefill", "decode"}, stages
+
+            def seconds(span):
+                return (int(span["endTimeUnixNano"]) - int(span["startTimeUnixNano"])) * 1e-9
+
+            record = eventually(lambda: (a := d.observe(f"/debug/requests?id={request_id}")).status == 200 and a.json(), 10, "the record")
+            assert record["trace_id"] == trace_id and record["span_id"] == span_id, record
+            for key, other in (("total_seconds", seconds(mine)), ("prefill_seconds", seconds(stages["prefill"])),
+                               ("decode_seconds", seconds(stages["decode"]))):
+                assert abs(line[key] - record[key]) <= 1.5e-6, (key, line[key], record[key])
+                assert abs(line[key] - other) <= 1.5e-6, (key, line[key], other)
+            assert record["generated_tokens"] == line["generated_tokens"]
+
+            metrics = d.observe("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}).body.decode()
+            assert f'trace_id="{trace_id}"' in metrics, "no exemplar carries the trace"
+            page = d.observe("/debug/requests").body.decode()
+            assert request_id in page and "<script" not in page
+
+            shown = setup.run(setup.inferctl, "--observe", f"http://127.0.0.1:{d.observability}", "trace", request_id)
+            assert shown.returncode == 0 and trace_id in shown.stdout and "prefill" in shown.stdout, shown
+            missing = setup.run(setup.inferctl, "--observe", f"http://127.0.0.1:{d.observability}", "trace", "no-such-request")
+            assert missing.returncode == 1 and "no request with this id" in missing.stderr, missing
+            assert d.metrics().sum("inferd_spans_exported_total", outcome="exported") >= 4
+
+
+def test_a_caller_cannot_force_its_trace_to_be_exported(setup):
+    with Collector() as collector, setup.daemon({"tracing": {"otlp": collector.url, "sample": 0}}) as d:
+        answer = ask(d, "hello", max_tokens=1, headers={"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})
+        assert answer.headers["traceparent"].endswith("-00"), answer.headers
+        assert d.stop() == 0
+        assert not collector.bodies
+
+
+def test_the_trace_opens_in_its_viewers(setup):
+    """Trace Event Format: named tracks, times in order, events of a track inside or behind each other."""
+    d = setup.shared()
+    for _ in range(3):
+        d.chat(max_tokens=8)
+    d.wait_idle()
+    trace = eventually(lambda: (t := d.observe("/debug/trace?seconds=600").json()) and
+                       any(e["name"] == "decode" and e["pid"] == 2 for e in t["traceEvents"]) and t, 10, "the requests are in the trace")
+    named = {(e["pid"], e["tid"]) for e in trace["traceEvents"] if e["name"] == "thread_name"}
+    last, stacks = 0, {}
+    for event in trace["traceEvents"]:
+        if event["ph"] == "M":
+            continue
+        track = (event["pid"], event["tid"])
+        assert event["ph"] in "XC" and event["ts"] >= last and track in named, event
+        last = event["ts"]
+        if event["ph"] == "X":
+            stack = stacks.setdefault(track, [])
+            while stack and stack[-1] <= event["ts"] + 0.002:
+                stack.pop()
+            assert not stack or event["ts"] + event["dur"] <= stack[-1] + 0.002, event
+            stack.append(event["ts"] + event["dur"])
+    assert any(name == "forward" for name in (e["name"] for e in trace["traceEvents"]))
+    for bad in ("0", "-1", "x", "1e9", "nan"):
+        assert d.observe(f"/debug/trace?seconds={bad}").status == 400, bad
+
+
+def test_the_bundle_holds_what_a_report_needs(setup):
+    d = setup.shared()
+    d.complete(max_tokens=1)
+    answer = d.observe("/debug/bundle", headers={"Accept-Encoding": "gzip"})
+    assert answer.status == 200 and answer.headers["content-type"] == "application/gzip", answer.headers
+    assert "content-encoding" not in answer.headers
+    with tarfile.open(fileobj=io.BytesIO(answer.body), mode="r:gz") as bundle:
+        texts = {member.name.split("/", 1)[1]: bundle.extractfile(member).read().decode() for member in bundle}
+    assert set(texts) == {"version.txt", "config.yaml", "requests.json", "trace.json", "log.jsonl", "metrics.txt", "status.json"}, set(texts)
+    assert "inferd_requests_received_total" in texts["metrics.txt"] and "models:" in texts["config.yaml"]
+    for name in ("requests.json", "trace.json", "status.json"):
+        json.loads(texts[name])
+    assert all(json.loads(line)["event"] for line in texts["log.jsonl"].splitlines())
+
+
+def test_requests_in_flight_are_listed(setup):
+    """Who is inside now, and for how long: what one asks when something hangs."""
+    d = setup.shared()
+    talk = threading.Thread(target=lambda: ask(d, "hello", {"X-Request-Id": "still-inside"}, max_tokens=tokens(400), ignore_eos=True))
+    talk.start()
+    try:
+        def listed():
+            return next((c for c in d.observe("/debug/requests?format=json").json()["in_flight"] if c["request_id"] == "still-inside"), None)
+
+        call = eventually(listed, 10, "the request is listed")
+        assert call["endpoint"] == "chat_completions" and call["age_seconds"] >= 0, call
+        assert "still-inside" in d.observe("/debug/requests").body.decode()
+    finally:
+        talk.join()
+    d.wait_idle()
+    assert listed() is None
+
+
+def test_a_blocked_standard_error_stops_nobody(setup):
+    """Nobody reads the pipe: the API goes on, lines are counted, SIGTERM ends the daemon; who reads again hears what was lost."""
+    read, write = os.pipe()
+    try:
+        with setup.daemon({"logs": {"levels": {"access": "debug"}}}, stderr=write) as d:
+            for _ in range(2000):
+                assert d.get("/healthz").status == 200
+                if d.metrics().sum("inferd_log_dropped_total", reason="blocked") > 0:
+                    break
+            d.assert_serves()
+            assert d.metrics().sum("inferd_log_dropped_total", reason="blocked") > 0
+            # Somebody reads again.
+            got = []
+            reader = threading.Thread(target=lambda: got.extend(iter(lambda: os.read(read, 65536), b"")), daemon=True)
+            reader.start()
+            eventually(lambda: d.get("/healthz") and b"log_lines_lost" in b"".join(got), 20, "the loss is reported")
+            assert d.stop() == 0
+            os.close(write)
+            write = None
+            reader.join(10)
+            for line in b"".join(got).splitlines():
+                json.loads(line)
+    finally:
+        os.close(read)
+        if write is not None:
+            os.close(write)
+
+
+def test_a_blocked_standard_error_does_not_keep_it_from_ending(setup):
+    read, write = os.pipe()
+    try:
+        with setup.daemon({"logs": {"levels": {"access": "debug"}}}, stderr=write) as d:
+            for _ in range(300):
+                d.get("/healthz")
+            assert d.stop() == 0
+    finally:
+        os.close(read)
+        os.close(write)
+
+
+def test_prompts_are_logged_only_as_configured(setup):
+    secret = "Write to jane.doe@example.com about card 4111 1111 1111 1111"
+    with tempfile.TemporaryDirectory() as folder:
+        log = pathlib.Path(folder) / "inferd.log"
+        with setup.daemon({"logs": {"file": str(log)}}) as d:
+            def line_after(mode, **options):
+                d.write_config({"logs": {"file": str(log), "prompts": mode}})
+                before = len(lines_of(log))
+                d.send(signal.SIGHUP)
+                eventually(lambda: any("reloaded" in l["message"] for l in lines_of(log)[before:]), 10, "the reload")
+                name = f"prompt-{mode}-{len(options)}"
+                assert ask(d, secret, max_tokens=4, headers={"X-Request-Id": name}, **options).status == 200
+                return eventually(lambda: next((l for l in lines_of(log) if l.get("request_id") == name), None), 10, "the access line")
+
+            line = line_after("never")
+            assert "prompt" not in line and "answer" not in line, line
+            line = line_after("hashed")
+            assert line["prompt"].startswith("sha256:") and len(line["prompt"]) == 71 and "jane" not in json.dumps(line), line
+            line = line_after("redacted")
+            assert "Write to [email] about card [card]" in line["prompt"], line
+            line = line_after("full", stream=True)
+            assert secret in line["prompt"] and line["answer"].strip(), line
+        assert "4111" not in "".join(json.dumps(l) for l in lines_of(log) if l.get("request_id") != "prompt-full-1")
+
+
+def test_the_audit_log_holds_and_shows_tampering(setup):
+    with tempfile.TemporaryDirectory() as folder:
+        audit = pathlib.Path(folder) / "audit.log"
+        keys = pathlib.Path(folder) / "keys"
+        keys.write_text("app:user:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\n")
+        config = {"logs": {"audit": {"file": str(audit)}}, "auth": {"keys_file": str(keys)}}
+        with setup.daemon(config) as d:
+            assert d.get("/v1/models", headers={"Authorization": "Bearer wrong"}).status == 401
+            d.send(signal.SIGHUP)
+            eventually(lambda: "config_reload" in audit.read_text(), 10, "the reload is in the audit log")
+            for _ in range(60):
+                d.get("/v1/models", headers={"Authorization": "Bearer wrong"})
+            assert d.stop() == 0
+        acts = [json.loads(line)["act"] for line in audit.read_text().splitlines()]
+        assert acts[0] == "start" and acts[-1] == "stop" and {"authentication", "config_reload", "model_load"} <= set(acts), acts
+        assert "wrong" not in audit.read_text().replace("reload", "")
+        good = setup.run(setup.inferctl, "audit", "verify", audit)
+        assert good.returncode == 0 and f"good: {len(acts)} lines" in good.stdout, good
+        head = good.stdout.split("hash ")[1].strip()
+
+        text = audit.read_text()
+        audit.write_text(text.replace('"act":"authentication"', '"act":"authentic"', 1))
+        bad = setup.run(setup.inferctl, "audit", "verify", audit)
+        assert bad.returncode == 1 and "was altered" in bad.stderr, bad
+        audit.write_text("".join(text.splitlines(keepends=True)[:-1]))
+        assert setup.run(setup.inferctl, "audit", "verify", audit).returncode == 0  # the chain alone cannot tell
+        cut = setup.run(setup.inferctl, "audit", "verify", audit, "--head", head)
+        assert cut.returncode == 1, cut
+        assert setup.run(setup.inferctl, "audit", "verify", folder + "/none").returncode == 1
+
+
+@contextlib.contextmanager
+def small_disk(megabytes):
+    """A file system of its own; only root can have one."""
+    folder = tempfile.mkdtemp(prefix="inferd-disk-")
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", folder], capture_output=True, check=False)
+    if mounted.returncode != 0:
+        os.rmdir(folder)
+        runner.skip("no file system can be mounted here (needs root)")
+    try:
+        yield pathlib.Path(folder)
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=False)
+        os.rmdir(folder)
+
+
+def test_no_line_is_torn_or_lost_unsaid_in_chaos(setup):
+    """Rotation each second under load, files moved and unlinked under the daemon, the disk filled and freed: every line parses, and the
+    numbers that are missing are those that it says it has lost."""
+    seconds = float(os.environ.get("INFERD_TEST_CHAOS_SECONDS", "8"))
+    with small_disk(24) as disk, tempfile.TemporaryDirectory() as elsewhere:
+        log = disk / "inferd.log"
+        kept = pathlib.Path(elsewhere)
+        logs = {"file": str(log), "rotate": {"every": "1s", "keep": 0, "size": "100MiB"}, "levels": {"access": "debug"}}
+        with setup.daemon({"logs": logs}) as d:
+            stop = threading.Event()
+
+            def load():
+                while not stop.is_set():
+                    with contextlib.suppress(OSError):
+                        d.get("/healthz")
+
+            # What is rotated is taken away from the small disk, as a shipper of logs would.
+            def move_away():
+                while not stop.is_set():
+                    for path in sorted(disk.glob("inferd-*.log.gz")):
+                        (kept / path.name).write_bytes(path.read_bytes())
+                        path.unlink()
+                    time.sleep(0.05)
+
+            threads = [threading.Thread(target=f) for f in (load, load, load, move_away)]
+            for thread in threads:
+                thread.start()
+            try:
+                end, turn = time.monotonic() + seconds, 0
+                filler = disk / "filler"
+                while time.monotonic() < end:
+                    turn += 1
+                    if turn % 4 == 1:  # as logrotate with `create` does it
+                        moved = disk / f"moved.{turn}"
+                        with contextlib.suppress(FileNotFoundError):
+                            log.rename(moved)
+                            log.touch()
+                    elif turn % 4 == 2:  # unlinked, but another name keeps its lines
+                        with contextlib.suppress(FileNotFoundError):
+                            os.link(log, disk / f"moved.{turn}")
+                            log.unlink()
+                    elif turn % 4 == 3:
+                        with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
+                            while True:
+                                file.write(b"x" * 65536)
+                    else:
+                        filler.unlink(missing_ok=True)
+                        d.send(signal.SIGHUP)
+                    time.sleep(0.3)
+                filler.unlink(missing_ok=True)
+                time.sleep(0.3)
+            finally:
+                stop.set()
+                for thread in threads:
+                    thread.join()
+            d.assert_serves()
+            dropped = d.metrics().sum("inferd_log_dropped_total")
+            full = d.metrics().sum("inferd_log_dropped_total", reason="disk_full")
+            rotations = d.metrics().sum("inferd_log_rotations_total")
+            assert d.stop() == 0
+            lines = [line for path in [*kept.iterdir(), *disk.glob("inferd*"), *disk.glob("moved*")] if not path.name.endswith(".new")
+                     for line in lines_of(path)]
+            numbers = [line["seq"] for line in lines if line["seq"] > 0]
+            reported = sum(line["lines"] for line in lines if line["event"] == "log_lines_lost")
+            missing = set(range(1, max(numbers) + 1)) - set(numbers)
+            print(f"  {len(lines)} lines, {rotations:.0f} rotations, {dropped:.0f} dropped ({full:.0f} on the full disk), {reported} reported")
+            assert len(set(numbers)) == len(numbers), "a line is there twice"
+            assert len(missing) == dropped, f"{len(missing)} numbers are missing, {dropped:.0f} were counted"
+            assert reported == dropped and full > 0 and rotations >= seconds / 2, (reported, dropped, full, rotations)

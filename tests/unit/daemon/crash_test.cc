@@ -1,0 +1,84 @@
+#include "daemon/crash.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/fakes/fake_tree.h"
+
+namespace inferd::daemon {
+namespace {
+
+// Sanitizers take these signals themselves.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+
+using ::testing::HasSubstr;
+
+std::string Evidence(const std::string& folder) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    std::ifstream file(entry.path());
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  return {};
+}
+
+class CrashTest : public ::testing::Test {
+ protected:
+  // In the child that is to die.
+  void Prepare() {
+    engine::StepRecord step;
+    step.number = 4711;
+    recorder.OnStep(step);
+    SetCrashRecorder(&recorder);
+    InstallCrashHandler(tree.root() + "/state");
+  }
+  const FakeTree tree;
+  logging::FlightRecorder recorder;
+};
+using CrashDeathTest = CrashTest;
+
+TEST_F(CrashDeathTest, ASegmentationFaultLeavesEvidenceAndDiesOfIt) {
+  EXPECT_EXIT(
+      {
+        Prepare();
+        volatile int* nowhere = nullptr;
+        *nowhere = 1;
+      },
+      ::testing::KilledBySignal(SIGSEGV), "inferd crashed: SIGSEGV");
+  const std::string evidence = Evidence(tree.root() + "/state");
+  EXPECT_THAT(evidence, HasSubstr("backtrace:"));
+  EXPECT_THAT(evidence, HasSubstr("daemon_test"));
+  EXPECT_THAT(evidence, HasSubstr("0 4711 "));
+}
+
+TEST_F(CrashDeathTest, AnAbortDoesToo) {
+  EXPECT_EXIT(
+      {
+        Prepare();
+        std::abort();
+      },
+      ::testing::KilledBySignal(SIGABRT), "inferd crashed: SIGABRT");
+  EXPECT_THAT(Evidence(tree.root() + "/state"), HasSubstr("SIGABRT"));
+}
+
+// As systemd's watchdog does it.
+TEST_F(CrashDeathTest, ASignalThatSomebodySentKillsToo) {
+  for (const int number : {SIGSEGV, SIGABRT}) {
+    EXPECT_EXIT(
+        {
+          Prepare();
+          ::kill(::getpid(), number);
+        },
+        ::testing::KilledBySignal(number), "inferd crashed: SIG");
+  }
+}
+
+#endif
+
+}  // namespace
+}  // namespace inferd::daemon

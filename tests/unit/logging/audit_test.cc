@@ -1,0 +1,198 @@
+#include "logging/audit.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cerrno>
+#include <filesystem>
+#include <thread>
+
+#include "tests/fakes/manual_clock.h"
+#include "tests/unit/logging/lines.h"
+
+namespace inferd::logging {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+// Refuses while it is told to.
+class GatedCalls final : public FileCalls {
+ public:
+  ssize_t Write(int fd, std::string_view bytes) override {
+    if (full) {
+      errno = ENOSPC;
+      return -1;
+    }
+    return FileCalls::Write(fd, bytes);
+  }
+  std::atomic<bool> full{false};
+};
+
+class AuditTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<AuditLog> Open(std::size_t queue = 4096) {
+    auto log = AuditLog::Open({.path = path, .queue = queue}, clock, calls, counters, [](const std::string&) {});
+    EXPECT_TRUE(log) << log.error().message;
+    return std::move(*log);
+  }
+  // A chain of `n` lines.
+  void Fill(int n) {
+    const auto log = Open();
+    for (int i = 0; i < n; ++i) log->Record(Act("act " + std::to_string(i)));
+    log->Stop();
+  }
+  static AuditAct Act(std::string name) {
+    return {.act = std::move(name), .actor = "ops", .client = "127.0.0.1", .target = "demo", .outcome = "ok", .detail = "\"quoted\"\n"};
+  }
+  AuditReport Verify() {
+    const auto report = VerifyAudit(path);
+    EXPECT_TRUE(report) << report.error().message;
+    return *report;
+  }
+  void Store(const std::vector<std::string>& lines) {
+    std::string text;
+    for (const std::string& line : lines) text += line + "\n";
+    tree.Write("/audit.log", text);
+  }
+
+  const FakeTree tree;
+  const std::string path = tree.root() + "/audit.log";
+  ManualClock clock;
+  GatedCalls calls;
+  LogCounters counters;
+};
+
+TEST_F(AuditTest, WritesAChain) {
+  Fill(3);
+  const auto lines = SplitLines(ReadFile(path));
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(json::parse(lines[0])["prev"], std::string(64, '0'));
+  EXPECT_EQ(json::parse(lines[2])["act"], "act 2");
+  EXPECT_EQ(json::parse(lines[2])["detail"], "\"quoted\"\n");
+  EXPECT_EQ(json::parse(lines[1])["prev"], HeadAfter(lines[0])->hash);
+  const AuditReport report = Verify();
+  EXPECT_FALSE(report.fault);
+  EXPECT_EQ(report.lines, 3U);
+  EXPECT_EQ(report.head, *HeadAfter(lines[2]));
+}
+
+TEST_F(AuditTest, GoesOnAfterARestart) {
+  Fill(2);
+  Fill(2);
+  const AuditReport report = Verify();
+  EXPECT_FALSE(report.fault);
+  EXPECT_EQ(report.lines, 4U);
+  EXPECT_EQ(report.head.seq, 4U);
+}
+
+TEST_F(AuditTest, FindsTheFirstAlteredMissingOrReorderedLine) {
+  Fill(6);
+  const auto good = SplitLines(ReadFile(path));
+  auto lines = good;
+  lines[2].replace(lines[2].find("act 2"), 5, "act X");
+  Store(lines);
+  ASSERT_TRUE(Verify().fault);
+  EXPECT_EQ(Verify().fault->line, 3U);
+  EXPECT_THAT(Verify().fault->what, HasSubstr("altered"));
+
+  lines = good;
+  lines.erase(lines.begin() + 3);
+  Store(lines);
+  EXPECT_EQ(Verify().fault->line, 4U);
+  EXPECT_THAT(Verify().fault->what, HasSubstr("missing"));
+
+  lines = good;
+  std::swap(lines[1], lines[2]);
+  Store(lines);
+  EXPECT_EQ(Verify().fault->line, 2U);
+
+  lines = good;
+  lines.insert(lines.begin() + 2, lines[1]);
+  Store(lines);
+  EXPECT_EQ(Verify().fault->line, 3U);
+  EXPECT_THAT(Verify().fault->what, HasSubstr("reordered or repeated"));
+
+  lines = good;
+  lines[4] = "not a line";
+  Store(lines);
+  EXPECT_EQ(Verify().fault->line, 5U);
+
+  lines = good;
+  lines.erase(lines.begin());  // older files may have been removed, but line 1 says that it was the first
+  Store(lines);
+  EXPECT_FALSE(Verify().fault);
+  EXPECT_EQ(Verify().first_seq, 2U);
+
+  Store(good);
+  EXPECT_FALSE(Verify().fault);
+}
+
+TEST_F(AuditTest, ACutOffEndIsFoundByTheHash) {
+  Fill(3);
+  auto lines = SplitLines(ReadFile(path));
+  const std::string head = HeadAfter(lines[2])->hash;
+  EXPECT_FALSE(VerifyAudit(path, head)->fault);
+  lines.pop_back();
+  Store(lines);
+  EXPECT_FALSE(VerifyAudit(path)->fault);  // the chain alone cannot tell
+  EXPECT_TRUE(VerifyAudit(path, head)->fault);
+}
+
+TEST_F(AuditTest, TheChainLeadsThroughRotatedAndCompressedFiles) {
+  Fill(2);
+  const std::string rotated = RotatedName(path, clock.WallNow());
+  std::filesystem::rename(path, rotated);
+  const std::atomic<bool> stop{false};
+  ASSERT_TRUE(Compress(rotated, stop));
+  Fill(2);
+  const AuditReport report = Verify();
+  EXPECT_FALSE(report.fault) << report.fault->what;
+  EXPECT_EQ(report.files, 2U);
+  EXPECT_EQ(report.lines, 4U);
+}
+
+TEST_F(AuditTest, CutsOffWhatACrashHasLeftUnfinishedAndSaysSo) {
+  Fill(2);
+  {
+    std::ofstream file(path, std::ios::app);
+    file << "{\"seq\":3,\"time\":\"20";
+  }
+  EXPECT_TRUE(Verify().fault);
+  Fill(1);
+  const AuditReport report = Verify();
+  EXPECT_FALSE(report.fault) << report.fault->what;
+  EXPECT_EQ(report.lines, 4U);
+  EXPECT_THAT(ReadFile(path), HasSubstr("audit_recovered"));
+}
+
+TEST_F(AuditTest, RefusesToGoOnBehindSomethingElse) {
+  tree.Write("/audit.log", "this is no audit log\n");
+  const auto log = AuditLog::Open({.path = path}, clock, calls, counters, [](const std::string&) {});
+  ASSERT_FALSE(log);
+  EXPECT_EQ(log.error().code, Code::kCorrupt);
+}
+
+// A full disk: acts wait, those without room are counted, and the chain says so.
+TEST_F(AuditTest, WhatDoesNotFitIsEnteredAsLost) {
+  {
+    const auto log = Open(/*queue=*/4);
+    calls.full = true;
+    for (int i = 0; i < 300; ++i) log->Record(Act("act"));
+    EXPECT_GT(counters.dropped[static_cast<std::size_t>(DropReason::kQueueFull)].load(), 0U);
+    calls.full = false;
+    while (log->head().seq < 4) std::this_thread::yield();
+    log->Record(Act("the last"));
+    log->Stop();
+  }
+  const AuditReport report = Verify();
+  EXPECT_FALSE(report.fault);
+  EXPECT_THAT(ReadFile(path), HasSubstr("audit_lost"));
+  EXPECT_THAT(ReadFile(path), HasSubstr("the last"));
+}
+
+TEST_F(AuditTest, NoFileIsNotAGoodFile) { EXPECT_EQ(VerifyAudit(path).error().code, Code::kNotFound); }
+
+}  // namespace
+}  // namespace inferd::logging

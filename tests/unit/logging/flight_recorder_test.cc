@@ -1,0 +1,133 @@
+#include "logging/flight_recorder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace inferd::logging {
+namespace {
+
+using nlohmann::json;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+const std::vector<std::string> kModels{"demo", "other"};
+const MonotonicTime kBegin{seconds(1000)};
+
+engine::StepRecord Step(std::uint64_t number, Duration after) {
+  engine::StepRecord step;
+  step.number = number;
+  step.start = kBegin + after;
+  step.plan = milliseconds(1);
+  step.forward = milliseconds(7);
+  step.sample = milliseconds(2);
+  step.queue_depth = 3;
+  return step;
+}
+
+engine::RequestRecord Request(const std::string& id, Duration after) {
+  engine::RequestRecord record;
+  record.id = std::string_view(id);
+  record.received = kBegin + after;
+  record.admitted = record.received + milliseconds(1);
+  record.scheduled = record.received + milliseconds(5);
+  record.first_token = record.received + milliseconds(15);
+  record.last_token = record.received + milliseconds(35);
+  record.ended = record.received + milliseconds(36);
+  record.outcome = engine::Outcome::kStop;
+  return record;
+}
+
+TEST(FlightRecorder, KeepsTheLastOnes) {
+  FlightRecorder recorder(3, 2);
+  for (std::uint64_t i = 1; i <= 5; ++i) recorder.OnStep(Step(i, milliseconds(10) * i));
+  for (int i = 1; i <= 3; ++i) recorder.OnRequest(Request("r" + std::to_string(i), milliseconds(i)));
+  const auto steps = recorder.Steps();
+  ASSERT_EQ(steps.size(), 3U);
+  EXPECT_EQ(steps.front().number, 3U);
+  EXPECT_EQ(steps.back().number, 5U);
+  EXPECT_EQ(recorder.Requests().size(), 2U);
+  EXPECT_TRUE(recorder.Find("r3"));
+  EXPECT_FALSE(recorder.Find("r1"));
+  EXPECT_EQ(recorder.Steps(kBegin + milliseconds(45)).size(), 2U);
+  std::vector<std::uint64_t> newest;
+  recorder.LastStepsUnlocked(2, [&](const engine::StepRecord& step) { newest.push_back(step.number); });
+  EXPECT_EQ(newest, (std::vector<std::uint64_t>{5, 4}));
+}
+
+// The Trace Event Format: what its viewers insist on.
+TEST(ChromeTrace, IsWhatViewersOpen) {
+  std::vector<engine::StepRecord> steps;
+  for (std::uint64_t i = 1; i <= 50; ++i) steps.push_back(Step(i, milliseconds(10) * i));
+  const std::vector<engine::RequestRecord> requests{Request("req-\"1\"\n", milliseconds(20)), Request("req-2", milliseconds(5))};
+  const json trace = json::parse(ChromeTrace(steps, requests, kModels, kBegin, WallTime(seconds(1'700'000'000))));
+  EXPECT_EQ(trace["otherData"]["begin"], "2023-11-14T22:13:20.000000Z");
+  std::set<std::pair<int, int>> named, used;
+  std::map<std::pair<int, int>, std::vector<std::pair<double, double>>> open;  // of each track: begin, end
+  double last = 0;
+  for (const json& event : trace["traceEvents"]) {
+    const std::pair<int, int> track{event["pid"], event["tid"]};
+    const std::string phase = event["ph"];
+    if (phase == "M") {
+      if (event["name"] == "thread_name") named.insert(track);
+      continue;
+    }
+    ASSERT_TRUE(phase == "X" || phase == "C") << phase;
+    const double at = event["ts"];
+    EXPECT_GE(at, last) << "not in order";
+    last = at;
+    used.insert(track);
+    if (phase == "C") {
+      EXPECT_TRUE(event["args"]["value"].is_number());
+      continue;
+    }
+    const double end = at + event["dur"].get<double>();
+    EXPECT_GE(event["dur"].get<double>(), 0);
+    // On one track an event lies inside the one before it or behind it.
+    auto& stack = open[track];
+    while (!stack.empty() && stack.back().second <= at + 1e-6) stack.pop_back();
+    if (!stack.empty()) {
+      EXPECT_LE(end, stack.back().second + 1e-6) << event.dump();
+    }
+    stack.emplace_back(at, end);
+  }
+  for (const auto& track : used) EXPECT_TRUE(named.contains(track)) << track.first << " " << track.second;
+}
+
+TEST(ChromeTrace, CutsOffWhatWasBefore) {
+  const std::vector<engine::StepRecord> steps{Step(1, milliseconds(-100)), Step(2, milliseconds(-5))};
+  const json trace = json::parse(ChromeTrace(steps, {}, kModels, kBegin, WallTime{}));
+  int complete = 0;
+  for (const json& event : trace["traceEvents"]) {
+    if (event["ph"] != "X") continue;
+    ++complete;
+    EXPECT_GE(event["ts"].get<double>(), 0);
+  }
+  EXPECT_EQ(complete, 3);  // the second step, its forward pass and its sampling
+}
+
+TEST(RequestJson, SaysWhenAndHowLong) {
+  engine::RequestRecord record = Request("r", milliseconds(0));
+  record.received_wall = WallTime(seconds(1'700'000'000));
+  std::string text;
+  AppendRequestJson(record, "demo", text);
+  const json parsed = json::parse(text);
+  EXPECT_EQ(parsed["request_id"], "r");
+  EXPECT_EQ(parsed["received"], "2023-11-14T22:13:20.000000Z");
+  EXPECT_EQ(parsed["queue_seconds"], 0.005);
+  EXPECT_EQ(parsed["first_token_seconds"], 0.015);
+  EXPECT_EQ(parsed["total_seconds"], 0.036);
+  record.first_token = MonotonicTime{};
+  text.clear();
+  AppendRequestJson(record, "demo", text);
+  EXPECT_FALSE(json::parse(text).contains("first_token_seconds"));
+}
+
+}  // namespace
+}  // namespace inferd::logging
