@@ -452,7 +452,7 @@ const std::array kKeys{
         .slot = [](Config& c, Indices) -> Slot { return &c.tracing.otlp; },
         .help =
             "Address of an OpenTelemetry collector that takes traces over HTTP as JSON, such as http://127.0.0.1:4318. Spans that it does "
-            "not take are counted in inferd_spans_exported_total. null: traces are not exported."},
+            "not take are counted in inferd_spans_exported_total. null, or observability.enabled: false: traces are not exported."},
     Key{.name = "tracing.sample",
         .kind = Kind::kNumber,
         .fallback = "1",

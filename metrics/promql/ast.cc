@@ -41,7 +41,11 @@ std::string PrintSelector(const VectorSelector& selector) {
 }
 
 struct Printer {
-  std::string operator()(const Number& number) const { return FormatValue(number.value); }
+  // Without the plus sign of "+Inf", which before "^" would take hold of the whole power.
+  std::string operator()(const Number& number) const {
+    const std::string text = FormatValue(number.value);
+    return text.starts_with('+') ? text.substr(1) : text;
+  }
   std::string operator()(const Text& text) const { return Quoted(text.value); }
   std::string operator()(const VectorSelector& selector) const { return PrintSelector(selector) + PrintShift(selector.shift); }
   std::string operator()(const MatrixSelector& matrix) const {

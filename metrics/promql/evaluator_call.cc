@@ -37,44 +37,6 @@ bool EndsLikeACounter(std::string_view name) {
   return name.ends_with("_total") || name.ends_with("_sum") || name.ends_with("_count") || name.ends_with("_bucket");
 }
 
-// The replacement with $1, ${name} and $$ filled in, as Go's regexp.Expand does it: a name is the longest run of letters, digits and
-// underscores, and what no group has is empty.
-std::string Expand(std::string_view replacement, const Regex& regex, const std::vector<std::string_view>& groups) {
-  const auto is_word = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; };
-  std::string out;
-  while (!replacement.empty()) {
-    const std::size_t dollar = std::min(replacement.find('$'), replacement.size());
-    out += replacement.substr(0, dollar);
-    replacement.remove_prefix(dollar);
-    if (replacement.empty()) break;
-    if (replacement.starts_with("$$")) {
-      out.push_back('$');
-      replacement.remove_prefix(2);
-      continue;
-    }
-    const bool braces = replacement.starts_with("${");
-    const std::size_t start = braces ? 2 : 1;
-    std::size_t end = start;
-    while (end < replacement.size() && is_word(replacement[end])) ++end;
-    const bool closed = !braces || (end < replacement.size() && replacement[end] == '}');
-    if (end == start || !closed) {
-      out.push_back('$');  // not the name of a group: stands for itself
-      replacement.remove_prefix(1);
-      continue;
-    }
-    const std::string_view name = replacement.substr(start, end - start);
-    int number = -1;
-    if (std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; })) {
-      number = name.size() <= 4 ? std::stoi(std::string(name)) : -1;
-    } else {
-      number = regex.GroupNumber(name);
-    }
-    if (number >= 0 && static_cast<std::size_t>(number) < groups.size()) out += groups[static_cast<std::size_t>(number)];
-    replacement.remove_prefix(end + (braces ? 1 : 0));
-  }
-  return out;
-}
-
 // Changes every present value by change(value, step) and drops the metric's name.
 template <typename Change>
 Result<StepMatrix> Mapped(StepMatrix vector, const Change& change) {
@@ -312,7 +274,7 @@ Result<StepMatrix> Evaluator::LabelReplace(const Call& call, const Steps& steps)
   std::vector<std::string_view> groups;
   for (std::size_t row = 0; row < vector.rows(); ++row) {
     const Labels labels = vector.labels(row);
-    if (regex->Match(labels.Get(source), groups)) vector.set_labels(row, labels.With(destination, Expand(replacement, *regex, groups)));
+    if (regex->Match(labels.Get(source), groups)) vector.set_labels(row, labels.With(destination, regex->Expand(replacement, groups)));
   }
   INFERD_RETURN_IF_ERROR(vector.RequireUniqueLabels());
   return vector;

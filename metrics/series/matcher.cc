@@ -31,10 +31,63 @@ bool Regex::Match(std::string_view text, std::vector<std::string_view>& groups) 
   return true;
 }
 
-int Regex::GroupNumber(std::string_view name) const {
-  const auto& names = regex_->NamedCapturingGroups();
-  const auto found = names.find(std::string(name));
-  return found == names.end() ? -1 : found->second;
+bool Regex::Finds(std::string_view text) const { return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *regex_); }
+
+std::string Regex::ReplaceAll(std::string_view text, std::string_view replacement) const {
+  std::vector<re2::StringPiece> found(static_cast<std::size_t>(regex_->NumberOfCapturingGroups()) + 1);
+  std::vector<std::string_view> groups(found.size());
+  std::string out;
+  std::size_t position = 0;
+  while (position <= text.size() && regex_->Match(re2::StringPiece(text.data(), text.size()), position, text.size(), re2::RE2::UNANCHORED,
+                                                  found.data(), static_cast<int>(found.size()))) {
+    const auto start = static_cast<std::size_t>(found[0].data() - text.data());
+    for (std::size_t i = 0; i < found.size(); ++i) groups[i] = std::string_view(found[i].data(), found[i].size());
+    out += text.substr(position, start - position);
+    out += Expand(replacement, groups);
+    position = start + found[0].size();
+    // An empty match stands before the next character, which is left as it is.
+    if (found[0].empty()) out += text.substr(position++, 1);
+  }
+  if (position < text.size()) out += text.substr(position);
+  return out;
+}
+
+std::string Regex::Expand(std::string_view replacement, std::span<const std::string_view> groups) const {
+  const auto is_word = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; };
+  std::string out;
+  while (!replacement.empty()) {
+    const std::size_t dollar = std::min(replacement.find('$'), replacement.size());
+    out += replacement.substr(0, dollar);
+    replacement.remove_prefix(dollar);
+    if (replacement.empty()) break;
+    if (replacement.starts_with("$$")) {
+      out.push_back('$');
+      replacement.remove_prefix(2);
+      continue;
+    }
+    const bool braces = replacement.starts_with("${");
+    const std::size_t start = braces ? 2 : 1;
+    std::size_t end = start;
+    while (end < replacement.size() && is_word(replacement[end])) ++end;
+    const bool closed = !braces || (end < replacement.size() && replacement[end] == '}');
+    if (end == start || !closed) {
+      out.push_back('$');  // not the name of a group: stands for itself
+      replacement.remove_prefix(1);
+      continue;
+    }
+    const std::string_view name = replacement.substr(start, end - start);
+    int number = -1;
+    if (std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; })) {
+      number = name.size() <= 4 ? std::stoi(std::string(name)) : -1;
+    } else {
+      const auto& names = regex_->NamedCapturingGroups();
+      const auto found = names.find(std::string(name));
+      if (found != names.end()) number = found->second;
+    }
+    if (number >= 0 && static_cast<std::size_t>(number) < groups.size()) out += groups[static_cast<std::size_t>(number)];
+    replacement.remove_prefix(end + (braces ? 1 : 0));
+  }
+  return out;
 }
 
 Result<Matcher> Matcher::Make(MatchKind kind, std::string name, std::string value) {

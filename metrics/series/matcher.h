@@ -18,7 +18,8 @@ class RE2;
 
 namespace inferd::metrics {
 
-// A compiled expression that must match a whole text; "." matches line breaks too. Memory is bounded by kMaxProgramBytes.
+// A compiled expression. It must match a whole text, unless said otherwise; "." matches line breaks too. Memory is bounded by
+// kMaxProgramBytes.
 class Regex {
  public:
   // Fails (kInvalidArgument) with RE2's own message for what is malformed, and for what is too large.
@@ -27,8 +28,13 @@ class Regex {
   bool Matches(std::string_view text) const;
   // On a match fills `groups` with what each group matched (0: the whole), empty for those that took no part.
   bool Match(std::string_view text, std::vector<std::string_view>& groups) const;
-  // The number of the group of that name, or -1.
-  int GroupNumber(std::string_view name) const;
+  // Whether some part of the text matches.
+  bool Finds(std::string_view text) const;
+  // The text with every part that matches replaced by the expanded replacement.
+  std::string ReplaceAll(std::string_view text, std::string_view replacement) const;
+  // The replacement with $1, ${name} and $$ filled in from groups that Match gave, as Go's regexp.Expand does it: a name is the longest run
+  // of letters, digits and underscores, and what no group has is empty.
+  std::string Expand(std::string_view replacement, std::span<const std::string_view> groups) const;
 
  private:
   static constexpr std::int64_t kMaxProgramBytes = 4 << 20;

@@ -71,13 +71,13 @@ void WriteBodySeeds(const std::filesystem::path& folder) {
 
 void WriteQuerySeeds(const std::filesystem::path& folder) {
   constexpr std::string_view kQueries[] = {
-      R"(sum by (x) (rate(a{x=~"1|2", y!=""}[1m] offset -15s)) / on (x) group_left (le) b_bucket > bool 0x1F)",
-      R"(histogram_quantile(0.9, b_bucket) or topk(2, -a @ start()) unless ignoring (x) count_values("v", {"a", 'x'='1'}))",
-      R"(max_over_time((a ^ 2 % 3 atan2 .5e-3)[5m:30s] @ 12.5) and label_replace(a, "d", "${1}$$", `x`, "(.*)"))",
-      R"(quantile_over_time(NaN, a[1h30m]) == 1_000 # comment)",
-      R"(clamp(a, -Inf, +Inf) * ignoring (x) group_right absent_over_time(c[5m:]) + hour() - scalar(vector(time())))",
-      R"(sort_desc(predict_linear(a[2m], 60)) offset 5m)",
-      R"("\u00e9\x41\n\101")",
+      R"q(sum by (x) (rate(a{x=~"1|2", y!=""}[1m] offset -15s)) / on (x) group_left (le) b_bucket > bool 0x1F)q",
+      R"q(histogram_quantile(0.9, b_bucket) or topk(2, -a @ start()) unless ignoring (x) count_values("v", {"a", 'x'='1'}))q",
+      R"q(max_over_time((a ^ 2 % 3 atan2 .5e-3)[5m:30s] @ 12.5) and label_replace(a, "d", "${1}$$", `x`, "(.*)"))q",
+      R"q(quantile_over_time(NaN, a[1h30m]) == 1_000 # comment)q",
+      R"q(clamp(a, -Inf, +Inf) * ignoring (x) group_right absent_over_time(c[5m:]) + hour() - scalar(vector(time())))q",
+      R"q(sort_desc(predict_linear(a[2m], 60)) offset 5m)q",
+      R"q("\u00e9\x41\n\101")q",
   };
   for (const std::string_view query : kQueries) WriteText(folder / std::to_string(&query - kQueries), query);
 }

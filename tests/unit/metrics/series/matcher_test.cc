@@ -43,9 +43,17 @@ TEST(Regex, GivesItsGroups) {
   std::vector<std::string_view> groups;
   ASSERT_TRUE(regex->Match("ab-12", groups));
   EXPECT_EQ(groups, (std::vector<std::string_view>{"ab-12", "ab", "12", ""}));
-  EXPECT_EQ(regex->GroupNumber("first"), 1);
-  EXPECT_EQ(regex->GroupNumber("second"), -1);
+  EXPECT_EQ(regex->Expand("${first}-$2-$$-$9-$second-$1x", groups), "ab-12-$---");
   EXPECT_FALSE(regex->Match("ab-12 ", groups));
+}
+
+TEST(Regex, FindsAndReplacesParts) {
+  const auto regex = Regex::Compile("b(.)").value();
+  EXPECT_TRUE(regex.Finds("abc"));
+  EXPECT_FALSE(regex.Finds("ab"));
+  EXPECT_EQ(regex.ReplaceAll("abcabd", "<$1>"), "a<c>a<d>");
+  EXPECT_EQ(Regex::Compile("x*")->ReplaceAll("axb", "-"), "-a--b-");
+  EXPECT_EQ(regex.ReplaceAll("", "-"), "");
 }
 
 }  // namespace
