@@ -34,7 +34,8 @@ struct Health {
 };
 
 // An engine with work that shows no sign of life for this long is stalled. Signs come several times a layer, so a long prefill gives many.
-inline constexpr Duration kStalledAfter = std::chrono::seconds(3);
+// Less than the three seconds within which a probe has to hear of it.
+inline constexpr Duration kStalledAfter = std::chrono::milliseconds(2500);
 
 Health JudgeEngine(const engine::EngineStatus& status, int max_running, MonotonicTime now);
 

@@ -50,7 +50,8 @@ void AddTo(prometheus::MetricType type, ClientMetric& sum, const ClientMetric& m
     sum.histogram.sample_count += metric.histogram.sample_count;
     sum.histogram.sample_sum += metric.histogram.sample_sum;
   } else {
-    sum.gauge.value += metric.gauge.value;
+    // Ages, ratios and temperatures: their sum means nothing, the largest is the one to look at.
+    sum.gauge.value = std::max(sum.gauge.value, metric.gauge.value);
   }
 }
 

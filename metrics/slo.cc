@@ -55,7 +55,11 @@ std::optional<bool> JudgeRequest(Slo slo, const SloTargets& targets, const Reque
       return targets.duration ? JudgeWait(record, Successful(record.outcome) ? record.ended : MonotonicTime{}, *targets.duration)
                               : std::nullopt;
     case Slo::kAvailability:
-      if (ClientLeft(record) || (record.outcome == Outcome::kRejected && OwnFault(record.refusal))) return std::nullopt;
+      if (record.outcome == Outcome::kRejected && OwnFault(record.refusal)) return std::nullopt;
+      // Who gave up after more than the time that a whole answer should take did not get it.
+      if (ClientLeft(record)) {
+        return targets.duration && record.ended - record.received > *targets.duration ? std::optional(false) : std::nullopt;
+      }
       return Successful(record.outcome);
   }
   return std::nullopt;

@@ -108,7 +108,7 @@ HttpResponse Call::Health(bool readiness_only) {
   std::vector<std::string> reasons;
   if (!ready) reasons.push_back(now.reason);
   bool healthy = ready;
-  if (ready && !readiness_only) {
+  if (ready) {
     metrics::Verdict worst = metrics::Verdict::kOk;
     for (std::size_t m = 0; m < parts_.models.size(); ++m) {
       const ServedModel* model = parts_.models.at(m);
@@ -118,9 +118,10 @@ HttpResponse Call::Health(bool readiness_only) {
       std::move(health.reasons.begin(), health.reasons.end(), std::back_inserter(reasons));
     }
     verdict = VerdictName(worst);
-    healthy = IsHealthy(worst);
+    // Busy or degraded it still serves, and may be asked; a stalled engine serves nobody.
+    healthy = readiness_only ? worst != metrics::Verdict::kStalled : IsHealthy(worst);
   }
-  std::string body = R"({"status":")" + std::string(readiness_only ? (ready ? "ready" : "not ready") : verdict) + R"(","reasons":[)";
+  std::string body = R"({"status":")" + std::string(readiness_only ? (healthy ? "ready" : "not ready") : verdict) + R"(","reasons":[)";
   for (const std::string& reason : reasons) {
     if (!body.ends_with('[')) body += ',';
     AppendJsonString(body, reason);

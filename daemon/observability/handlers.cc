@@ -105,8 +105,10 @@ HttpResponse ObservabilityHandlers::Livez() const { return Plain(200, "ok"); }
 
 HttpResponse ObservabilityHandlers::Readyz() const {
   const Lifecycle::Snapshot now = lifecycle_.snapshot();
-  if (now.state == State::kReady) return Plain(200, "ok");
-  return Plain(503, fmt::format("{}: {}", StateName(now.state), now.reason));
+  if (now.state != State::kReady) return Plain(503, fmt::format("{}: {}", StateName(now.state), now.reason));
+  const Health health = Judge();
+  if (health.verdict == Verdict::kStalled) return Plain(503, fmt::format("stalled: {}", fmt::join(health.reasons, "; ")));
+  return Plain(200, "ok");
 }
 
 Health ObservabilityHandlers::Judge() const {
@@ -150,14 +152,15 @@ HttpResponse ObservabilityHandlers::Load() const {
     const std::optional<ModelNow> look = look_(m);
     if (!look) continue;
     const engine::EngineStatus& status = look->status;
-    queued += std::accumulate(status.queued.begin(), status.queued.end(), std::uint64_t{0});
+    const auto waiting = std::accumulate(status.queued.begin(), status.queued.end(), std::uint64_t{0});
+    queued += waiting;
     running += status.running;
     blocks += status.kv_blocks;
     used += status.kv_blocks_used;
     oldest = std::max(oldest, Age(status.oldest_queued, now));
-    // The engine publishes with every step: while it works, its last sign of life is how fresh these numbers are; while it is idle they are
-    // exact.
-    if (status.running > 0) age = std::max(age, Age(status.last_progress, now));
+    // The engine publishes with every step: while it has work, its last sign of life is how fresh these numbers are; without any
+    // they are exact.
+    if (status.running + waiting > 0) age = std::max(age, Age(status.last_progress, now));
   }
   HttpResponse response;
   response.body = fmt::format(

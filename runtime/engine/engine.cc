@@ -160,7 +160,7 @@ void ThreadedEngine::Loop() {
     }
     Publish();
     step_started_ = Nanoseconds(clock_.Now());
-    core_->Step();
+    core_->Step([this] { Publish(); });
     step_started_ = 0;
     Publish();
   }

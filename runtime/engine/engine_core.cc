@@ -126,7 +126,7 @@ void EngineCore::DropCancelled() {
   for (Active* active : cancelled) EndRequest(*active, FinishReason::kCancelled);
 }
 
-bool EngineCore::Step() {
+bool EngineCore::Step(const std::function<void()>& on_plan) {
   MarkProgress();
   const MonotonicTime start = clock_.Now();
   step_ = StepRecord{};
@@ -168,6 +168,7 @@ bool EngineCore::Step() {
       step_.prefill_tokens += static_cast<std::uint32_t>(count);
     }
   }
+  on_plan();
   const MonotonicTime planned = clock_.Now();
   step_.plan = planned - start;
   if (batch.empty()) {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -42,8 +43,9 @@ class EngineCore {
   // Takes a request in; its record's `admitted` is set already.
   void Accept(std::shared_ptr<Request> request);
 
-  // Drops what was cancelled or has expired, computes one batch, delivers its tokens. False when there was nothing to compute.
-  bool Step();
+  // Drops what was cancelled or has expired, computes one batch, delivers its tokens. False when there was nothing to compute. `on_plan` is
+  // called between the plan and the computing, which may take long: status() then says what the step works on.
+  bool Step(const std::function<void()>& on_plan = [] {});
 
   // Ends everything inside as cancelled.
   void CancelAll(CancelReason reason);

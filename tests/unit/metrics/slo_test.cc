@@ -77,7 +77,8 @@ TEST(Slo, AClientThatGoesCountsOnlyIfItHadWaitedTooLong) {
   EXPECT_EQ(Judge(Slo::kTtft, Ended(Outcome::kCancelled, 499, milliseconds(138))), false);
   EXPECT_EQ(Judge(Slo::kDuration, Ended(Outcome::kCancelled, 499, milliseconds(138))), std::nullopt);
   EXPECT_EQ(Judge(Slo::kDuration, Ended(Outcome::kCancelled, 499, milliseconds(1235))), false);
-  EXPECT_EQ(Judge(Slo::kAvailability, Ended(Outcome::kCancelled, 499, milliseconds(9999))), std::nullopt);
+  EXPECT_EQ(Judge(Slo::kAvailability, Ended(Outcome::kCancelled, 499, milliseconds(138))), std::nullopt);
+  EXPECT_EQ(Judge(Slo::kAvailability, Ended(Outcome::kCancelled, 499, milliseconds(1235))), false);
 }
 
 TEST(Slo, WhatTheServerRefusedForWantOfCapacityIsUnavailable) {
