@@ -75,8 +75,10 @@ class Selected final : public SeriesSet {
 History::History(HistoryOptions options) : options_(options), index_(std::make_shared<const Index>()) {}
 History::~History() = default;
 
-void History::Append(Millis time, std::span<const SeriesValue> values) {
+void History::Append(Millis time, std::span<const SeriesValue> values, std::size_t source_number) {
   ++round_;
+  if (sources_.size() <= source_number) sources_.resize(source_number + 1);
+  Source& source = sources_[source_number];
   std::vector<SeriesPtr> live;
   live.reserve(values.size());
   for (const SeriesValue& entry : values) {
@@ -100,10 +102,16 @@ void History::Append(Millis time, std::span<const SeriesValue> values) {
     AppendSample(series, {time, entry.value});
     live.push_back(series);
   }
-  for (const SeriesPtr& series : live_) {
+  for (const SeriesPtr& series : source.live) {
     if (series->round != round_) AppendSample(series, {time, kStaleMarker});
   }
-  live_ = std::move(live);
+  source.live = std::move(live);
+  if (++source.rounds == 2) {
+    for (const SeriesPtr& series : restored_) {
+      if (series->round == 0) AppendSample(series, {time, kStaleMarker});
+    }
+    restored_.clear();
+  }
   DropOld(time - options_.retention);
   if (!arrivals_.empty() || departures_) PublishIndex();
 }
@@ -246,7 +254,7 @@ void History::Restore(std::vector<SavedSeries> saved, Millis now) {
     ++series_count_;
     by_labels_.emplace(entry.labels, series);
     arrivals_.push_back(series);
-    live_.push_back(std::move(series));
+    restored_.push_back(std::move(series));
   }
   std::ranges::stable_sort(places, {}, &Place::last);
   for (Place& place : places) sealed_.push_back(std::move(place.series));

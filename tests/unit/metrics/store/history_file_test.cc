@@ -82,7 +82,7 @@ TEST_F(HistoryFile, BringsEverythingBack) {
   EXPECT_EQ(samples[499].value, 499 * 0.5 + 3);
 
   // It goes on where it was, and what does not come back has ended.
-  after.Append(600 * kTick, std::vector<SeriesValue>{{{{"__name__", "m"}, {"i", "0"}}, 1}});
+  for (const Millis tick : {600, 601}) after.Append(tick * kTick, std::vector<SeriesValue>{{{{"__name__", "m"}, {"i", "0"}}, 1}});
   const auto ended = ReadAll(after);
   ASSERT_EQ(ended.size(), 501U);
   EXPECT_TRUE(IsStale(ended.back().value));

@@ -72,6 +72,20 @@ TEST(History, WhatVanishesIsMarkedStaleOnce) {
   EXPECT_EQ(samples[2].value, 7);
 }
 
+TEST(History, EachSourceSpeaksForItsOwnSeries) {
+  History history({});
+  for (int tick = 0; tick < 2; ++tick) {
+    history.Append(tick * kTick, Round(1, 1));
+    history.Append(tick * kTick, std::vector<SeriesValue>{{Named("rule", 0), 1}}, 1);
+  }
+  history.Append(2 * kTick, Round(1, 1));
+  history.Append(2 * kTick, {}, 1);
+  EXPECT_FALSE(IsStale(ReadAll(history, Named("m", 0)).back().value));
+  const auto ended = ReadAll(history, Named("rule", 0));
+  ASSERT_EQ(ended.size(), 3U);
+  EXPECT_TRUE(IsStale(ended.back().value));
+}
+
 TEST(History, LeavesOutWhatComesLateOrTwice) {
   History history({});
   history.Append(kTick, std::vector<SeriesValue>{{Named("m", 0), 1}, {Named("m", 0), 2}});

@@ -1,0 +1,113 @@
+// Judges a group of rules at one moment after the other, with the semantics of Prometheus: what is true becomes pending, what is true long
+// enough fires, what is no longer true is resolved and remembered for a while. Pure: time and samples come in, series and transitions come
+// out. For one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "alerts/rule_file.h"
+#include "metrics/query.h"
+#include "runtime/base/status.h"
+
+namespace inferd::alerts {
+
+enum class AlertState : std::uint8_t { kInactive, kPending, kFiring };
+constexpr std::string_view AlertStateName(AlertState state) {
+  return state == AlertState::kFiring ? "firing" : state == AlertState::kPending ? "pending" : "inactive";
+}
+
+// One alert of one rule: an element of its expression's result, by its labels. Times are absent until what they name has happened.
+struct Alert {
+  metrics::Labels labels;  // with alertname; what makes the alert that alert
+  std::map<std::string, std::string> annotations;
+  double value = 0;
+  AlertState state = AlertState::kPending;
+  Millis active_at = 0;
+  std::optional<Millis> fired_at = {};
+  std::optional<Millis> resolved_at = {};
+  std::optional<Millis> missing_since = {};  // firing on for keep_firing_for
+  std::optional<Millis> last_sent_at = {};
+};
+
+struct Transition {
+  std::string group;
+  std::string rule;
+  metrics::Labels labels;
+  AlertState from = AlertState::kInactive;
+  AlertState to = AlertState::kInactive;
+  Millis at = 0;
+};
+
+// An alert as a notifier gets it.
+struct Notice {
+  metrics::Labels labels;
+  std::map<std::string, std::string> annotations;
+  Millis starts_at = 0;
+  Millis ends_at = 0;  // resolved: when it was; firing: how long it counts as firing if nothing more is heard
+  bool resolved = false;
+};
+
+struct EvaluatorOptions {
+  metrics::Labels external_labels;  // for templates
+  std::string external_url;
+  metrics::promql::EngineOptions engine;
+};
+
+// How long a resolved alert is remembered and sent again.
+inline constexpr Millis kResolvedRetention = 15LL * 60 * 1000;
+
+struct Evaluation {
+  struct Problem {
+    std::string rule;
+    std::string message;
+  };
+  std::vector<metrics::QuerySample> series;  // what the rules record, ALERTS and ALERTS_FOR_STATE, of this moment
+  std::vector<Transition> transitions;
+  std::vector<Problem> problems;  // rules that could not be judged: their alerts stay as they were
+};
+
+class GroupEvaluator {
+ public:
+  GroupEvaluator(RuleGroup group, EvaluatorOptions options);
+
+  // Judges every rule in the group's order. A rule sees what rules before it recorded at the same moment. Requires `now` not before the
+  // last.
+  Evaluation Evaluate(Millis now, const metrics::Querier& querier);
+
+  // What is to be sent now: what fires and was last sent longer ago than `resend_delay`, and what was resolved since. `interval`: the time
+  // between two evaluations. Marks it as sent.
+  std::vector<Notice> TakeNotices(Millis now, Millis interval, Millis resend_delay);
+
+  const RuleGroup& group() const { return group_; }
+  // Of the rule at that place in the group: every alert, resolved ones too, in order of their labels.
+  std::vector<Alert> Alerts(std::size_t rule) const;
+
+  // Takes over the alerts of another evaluator of the same group, as after a reload or a restart: those of rules with the same name and
+  // expression.
+  struct Saved {
+    std::string rule;
+    std::string expr;
+    std::vector<Alert> alerts;
+  };
+  std::vector<Saved> Save() const;
+  void Restore(std::span<const Saved> saved);
+
+ private:
+  using ActiveAlerts = std::map<metrics::Labels, Alert>;
+
+  Result<> EvaluateRecording(const Rule& rule, Millis now, const metrics::Querier& querier, Evaluation& out);
+  Result<> EvaluateAlert(const Rule& rule, ActiveAlerts& active, Millis now, const metrics::Querier& querier, Evaluation& out);
+  Result<ActiveAlerts> Found(const Rule& rule, Millis now, const metrics::Querier& querier) const;
+
+  RuleGroup group_;
+  EvaluatorOptions options_;
+  std::vector<ActiveAlerts> active_;  // of each rule
+};
+
+}  // namespace inferd::alerts
