@@ -1,7 +1,7 @@
 // Keeps the number of series in an answer of /metrics bounded. Most labels have a closed set of values (catalogue.h); values of the others,
 // such as model, path or gpu, come from the configuration and the machine, and are few until the day they are not. When the series go over
-// the budget, values that do not fit become "other": counters and histograms are added up, of gauges the largest stays. Values that appear first in the answer are kept first,
-// and sources give them in a fixed order, so the same ones are kept at every scrape. Thread-safe.
+// the budget, values that do not fit become "other": counters and histograms are added up, of gauges the largest stays. Values that appear
+// first in the answer are kept first, and sources give them in a fixed order, so the same ones are kept at every scrape. Thread-safe.
 #pragma once
 
 #include <prometheus/metric_family.h>
