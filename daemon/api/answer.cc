@@ -7,6 +7,8 @@
 #include <iterator>
 #include <utility>
 
+#include "logging/json.h"
+
 namespace inferd::daemon {
 namespace {
 
@@ -99,12 +101,12 @@ std::string Answer::Add(engine::OutputEvent&& event) {
     if (content.empty() && logprobs.empty() && finish.empty()) return out;
     choice.text_bytes += content.size();
     std::string text;
-    AppendJsonString(text, content);
+    logging::AppendJsonString(content, text);
     return out + Chunk(event.choice, text, logprobs, finish);
   }
   const auto delta = [&](std::string_view field, std::string_view text) {
     std::string json = "{\"" + std::string(field) + "\":";
-    AppendJsonString(json, text);
+    logging::AppendJsonString(text, json);
     json += "}";
     out += Chunk(event.choice, json, logprobs, {});
     logprobs.clear();
@@ -121,7 +123,7 @@ std::string Answer::Head(std::string_view object) const {
   text += R"(","object":")";
   text += object;
   text += R"(","created":)" + std::to_string(options_.created) + R"(,"model":)";
-  AppendJsonString(text, options_.model);
+  logging::AppendJsonString(options_.model, text);
   return text;
 }
 
@@ -184,15 +186,15 @@ std::string Answer::Body(const RequestRecord& record) const {
     text += R"({"index":)" + std::to_string(i);
     if (options_.chat) {
       text += R"(,"message":{"role":"assistant","content":)";
-      AppendJsonString(text, choice.content);
+      logging::AppendJsonString(choice.content, text);
       if (!choice.reasoning.empty()) {
         text += R"(,"reasoning_content":)";
-        AppendJsonString(text, choice.reasoning);
+        logging::AppendJsonString(choice.reasoning, text);
       }
       text += '}';
     } else {
       text += R"(,"text":)";
-      AppendJsonString(text, choice.content);
+      logging::AppendJsonString(choice.content, text);
     }
     text += R"(,"logprobs":)";
     text += options_.logprobs ? Logprobs(choice.tokens, 0) : "null";
@@ -212,7 +214,7 @@ std::string Answer::ChatLogprobs(const std::vector<GeneratedToken>& tokens) cons
   const auto token_fields = [&](engine::TokenId id, float logprob) {
     const std::string_view bytes = tokenizer_.TokenBytes(id, true);
     text += R"({"token":)";
-    AppendJsonString(text, bytes);
+    logging::AppendJsonString(bytes, text);
     text += R"(,"logprob":)";
     AppendNumber(text, logprob);
     text += R"(,"bytes":[)";
@@ -245,14 +247,14 @@ std::string Answer::CompletionLogprobs(const std::vector<GeneratedToken>& tokens
     const std::string_view separator = names.empty() ? "" : ",";
     const std::string_view bytes = tokenizer_.TokenBytes(token.id, true);
     names += separator;
-    AppendJsonString(names, bytes);
+    logging::AppendJsonString(bytes, names);
     values += separator;
     AppendNumber(values, token.logprob);
     tops += separator;
     tops += '{';
     for (std::size_t j = 0; j < token.top.size(); ++j) {
       if (j > 0) tops += ',';
-      AppendJsonString(tops, tokenizer_.TokenBytes(token.top[j].id, true));
+      logging::AppendJsonString(tokenizer_.TokenBytes(token.top[j].id, true), tops);
       tops += ':';
       AppendNumber(tops, token.top[j].logprob);
     }

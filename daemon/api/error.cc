@@ -2,7 +2,7 @@
 
 #include <chrono>
 
-#include "runtime/base/utf8.h"
+#include "logging/json.h"
 
 namespace inferd::daemon {
 
@@ -20,52 +20,17 @@ std::string_view ErrorType(int status) {
   }
 }
 
-void AppendJsonString(std::string& out, std::string_view text) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  out += '"';
-  for (std::size_t i = 0; i < text.size();) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    if (c >= 0x80) {
-      const CodePoint point = DecodeUtf8(text, i);
-      if (point.value == kInvalidCodePoint) {
-        out += "\xEF\xBF\xBD";
-      } else {
-        out += text.substr(i, point.length);
-      }
-      i += point.length;
-      continue;
-    }
-    ++i;
-    switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      default:
-        if (c < 0x20 || c == 0x7F) {
-          out += "\\u00";
-          out += kHex[c >> 4U];
-          out += kHex[c & 15U];
-        } else {
-          out += static_cast<char>(c);
-        }
-    }
-  }
-  out += '"';
-}
-
 std::string ErrorBody(const ApiError& error) {
   std::string body = R"({"error":{"message":)";
-  AppendJsonString(body, error.message);
+  logging::AppendJsonString(error.message, body);
   body += R"(,"type":)";
-  AppendJsonString(body, ErrorType(error.status));
+  logging::AppendJsonString(ErrorType(error.status), body);
   const auto or_null = [&body](std::string_view name, std::string_view text) {
     body += name;
     if (text.empty()) {
       body += "null";
     } else {
-      AppendJsonString(body, text);
+      logging::AppendJsonString(text, body);
     }
   };
   or_null(R"(,"param":)", error.param);

@@ -43,9 +43,6 @@ HttpResponse ToResponse(const ApiError& error);
 // What an admission refusal means to the client. Retrying does not help when retry_after is 0 and the reason is kKv: that is a 400.
 ApiError FromRefusal(engine::RefusalReason reason, std::string message, Duration retry_after);
 
-// Appends `text` as a JSON string. Invalid UTF-8 becomes U+FFFD.
-void AppendJsonString(std::string& out, std::string_view text);
-
 }  // namespace inferd::daemon
 
 #define INFERD_API_RETURN_IF_ERROR(expr)                                                 \

@@ -7,6 +7,7 @@
 
 #include "daemon/api/api.h"
 #include "daemon/api/params.h"
+#include "logging/json.h"
 #include "metrics/health.h"
 
 namespace inferd::daemon {
@@ -14,7 +15,7 @@ namespace {
 
 std::string ModelObject(const ServedModel& model) {
   std::string text = R"({"id":)";
-  AppendJsonString(text, model.name);
+  logging::AppendJsonString(model.name, text);
   text += R"(,"object":"model","created":)" + std::to_string(model.created) + R"(,"owned_by":"inferd","context_length":)" +
           std::to_string(model.context) + R"(,"chat":)" + (model.chat ? "true" : "false") + "}";
   return text;
@@ -93,9 +94,9 @@ HttpResponse Call::Detokenize(const std::string& body) {
   // The field is named after either of the names that /tokenize takes.
   const std::string decoded = (*model)->tokenizer->Decode(*tokens, parsed->show_special);
   std::string text = R"({"text":)";
-  AppendJsonString(text, decoded);
+  logging::AppendJsonString(decoded, text);
   text += R"(,"content":)";
-  AppendJsonString(text, decoded);
+  logging::AppendJsonString(decoded, text);
   return Finish(Json(text + "}"));
 }
 
@@ -124,7 +125,7 @@ HttpResponse Call::Health(bool readiness_only) {
   std::string body = R"({"status":")" + std::string(readiness_only ? (healthy ? "ready" : "not ready") : verdict) + R"(","reasons":[)";
   for (const std::string& reason : reasons) {
     if (!body.ends_with('[')) body += ',';
-    AppendJsonString(body, reason);
+    logging::AppendJsonString(reason, body);
   }
   HttpResponse response = Json(body + "]}", healthy ? 200 : 503);
   if (!ready) response.Set("Retry-After", "5");

@@ -40,7 +40,6 @@ class JsonWriter {
   JsonWriter& Open(char bracket);
   JsonWriter& Close(char bracket);
   void Separate();
-  void AppendText(std::string_view text);
 
   std::string out_;
   bool separate_ = false;  // a comma is due before the next value
