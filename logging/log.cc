@@ -172,7 +172,7 @@ bool Log::Stop(Duration patience) {
     backend_->pool.reset();
   } else {
     // Its thread waits inside an output, perhaps for ever; joining it would be to wait with it.
-    [[maybe_unused]] static Backend* left_behind = nullptr;  // named, so that a leak checker sees that it is meant
+    static std::atomic<Backend*> left_behind;  // a leak checker sees that it is meant; a plain pointer is optimised away
     left_behind = backend_.release();
     backend_ = std::make_unique<Backend>(1);
   }
