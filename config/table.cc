@@ -281,6 +281,15 @@ const std::array kKeys{
                 "only loopback "
                 "addresses "
                 "may be listened on."},
+    Key{.name = "lifecycle.start_patience",
+        .kind = Kind::kDuration,
+        .fallback = "10s",
+        .min = 0,
+        .max = kHour,
+        .slot = [](Config& c, Indices) -> Slot { return &c.lifecycle.start_patience; },
+        .help = "With sockets that systemd holds: how long after the start clients wait in them for models that load. When this has passed, "
+                "they are answered 503 until the models are ready. Models that take longer to load want more, for a restart that no client "
+                "notices."},
     Key{.name = "lifecycle.drain_timeout",
         .kind = Kind::kDuration,
         .fallback = "30s",
