@@ -424,7 +424,8 @@ void App::Impl::Drain() {
 
 int App::Impl::Serve() {
   // Sockets that were handed over let clients wait for the model; our own ones tell them at once to come back later.
-  const MonotonicTime patient_until = clock.Now() + (options.service.sockets().empty() ? Duration{} : start_config.lifecycle.start_patience);
+  const MonotonicTime patient_until =
+      clock.Now() + (options.service.sockets().empty() ? Duration{} : start_config.lifecycle.start_patience);
   bool accepting = false;
   for (;;) {
     if (!accepting && (lifecycle.ready() || clock.Now() >= patient_until)) {
