@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <mutex>
@@ -370,13 +369,13 @@ void App::Impl::Cut(std::string_view why) {
 
 void App::Impl::SaveEvidence(const std::string& why) {
   ProcessLog().Write(logging::StateChanged{.state = "stalled", .reason = why}, Level::kCritical);
-  const char* folder = std::getenv("STATE_DIRECTORY");
-  if (folder == nullptr || *folder == '\0') {
+  const std::string folder = StateFolder();
+  if (folder.empty()) {
     ProcessLog().Drain(kLastWords);
     return;
   }
   const std::string report = StallReport(views, why) + (observability ? observability->LastRecords() + observability->Exposition() : "");
-  if (const auto saved = SaveFlightData(std::string(folder) + "/flight", report, clock.WallNow()); saved) {
+  if (const auto saved = SaveFlightData(folder + "/flight", report, clock.WallNow()); saved) {
     Log(Level::kCritical, "flight data saved to " + *saved);
   } else {
     Log(Level::kError, "flight data not saved: " + saved.error().message);
