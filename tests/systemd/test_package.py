@@ -28,7 +28,8 @@ def test_cmake_installs_the_same_tree(setup):
         listing = subprocess.run(["dpkg-deb", "-c", deb], capture_output=True, text=True, check=True).stdout
         packed |= {line.split(None, 5)[5][2:] for line in listing.splitlines() if line.startswith("-")}
     assert staged == packed, staged ^ packed
-    assert {"usr/bin/inferd", "lib/systemd/system/inferd.service", "etc/inferd/inferd.yaml", "usr/share/man/man8/inferd.8.gz"} <= packed
+    assert {"usr/bin/inferd", "lib/systemd/system/inferd.service", "etc/inferd/inferd.yaml", "usr/share/man/man8/inferd.8.gz",
+            "usr/share/doc/inferd/CHANGELOG.md"} <= packed
 
 
 def files(setup):
