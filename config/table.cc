@@ -32,7 +32,8 @@ const std::array kKeys{
         .min = 1,
         .slot = [](Config& c, Indices) -> Slot { return &c.api.listen; },
         .help = "Addresses that the OpenAI-compatible API listens on, each an IP address and a port. Write IPv6 addresses in brackets: "
-                "\"[::1]:8080\". Port 0 takes a free port and logs it. Without auth.keys_file only loopback addresses are allowed."},
+                "\"[::1]:8080\". Port 0 takes a free port and logs it. Without auth.keys_file only loopback addresses are allowed. "
+                "Sockets that systemd holds (inferd.socket) stand in for all of them."},
     Key{.name = "api.threads",
         .kind = Kind::kInteger,
         .fallback = "1",
