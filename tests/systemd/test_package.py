@@ -51,7 +51,7 @@ def test_from_an_older_version_to_nothing(setup):
     assert setup.run("dpkg-query", "-W", "-f", "${Version}", "inferd") == "0.0.9"
 
     # What the administrator and the daemon have made in the meantime.
-    config = (setup.root / "etc/inferd/inferd.yaml").read_text() + "queue: {capacity: 2077, deadline: 10m}\nlifecycle: {start_patience: 10m}\n"
+    config = (setup.root / "etc/inferd/inferd.yaml").read_text() + "queue: {capacity: 2077, deadline: 1d}\nlifecycle: {start_patience: 10m}\n"
     setup.write("/etc/inferd/inferd.yaml", config)
     setup.write("/var/lib/private/inferd/flight/flight-x.txt", "x")
     setup.write("/etc/inferd/instances/0.conf", "INFERD_QUEUE__CAPACITY=5\n")

@@ -11,7 +11,7 @@ from service import API, LONG, OBSERVE, Clients, ask, in_background, knock, main
 
 
 # The tests are about what happens to requests, not about how fast this machine is.
-PATIENT = "[Service]\nEnvironment=INFERD_QUEUE__DEADLINE=10m INFERD_QUEUE__CAPACITY=2000 INFERD_LIFECYCLE__START_PATIENCE=10m\n"
+PATIENT = "[Service]\nEnvironment=INFERD_QUEUE__DEADLINE=1d INFERD_QUEUE__CAPACITY=2000 INFERD_LIFECYCLE__START_PATIENCE=10m\n"
 
 
 @contextlib.contextmanager
