@@ -6,22 +6,30 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <string_view>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "daemon/version.h"
 
 namespace inferd::daemon {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr std::array kSignals{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 constexpr std::size_t kSteps = 64;
 constexpr int kFrames = 64;
+constexpr std::string_view kPrefix = "crash-";
+constexpr std::size_t kReports = 8;  // kept in the folder, at most
 
 // Plain memory: a handler may touch nothing that allocates or locks.
 std::array<char, 4096> g_path{};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
@@ -104,13 +112,25 @@ void OnCrash(int number, siginfo_t* info, void*) {
   if (info->si_code <= 0) ::raise(number);
 }
 
+// Makes room for one more report: whoever crashes again and again must not fill the disk.
+void RemoveOldest(const fs::path& folder) {
+  std::error_code error;
+  std::vector<std::pair<fs::file_time_type, fs::path>> reports;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    if (entry->path().filename().string().starts_with(kPrefix)) reports.emplace_back(entry->last_write_time(error), entry->path());
+  }
+  std::sort(reports.begin(), reports.end(), std::greater<>());
+  for (std::size_t i = kReports - 1; i < reports.size(); ++i) fs::remove(reports[i].second, error);
+}
+
 }  // namespace
 
 void InstallCrashHandler(const std::string& folder) {
   if (!folder.empty()) {
     std::error_code ignored;
-    std::filesystem::create_directories(folder, ignored);
-    std::snprintf(g_path.data(), g_path.size(), "%s/crash-%d.txt", folder.c_str(), static_cast<int>(::getpid()));
+    fs::create_directories(folder, ignored);
+    RemoveOldest(folder);
+    std::snprintf(g_path.data(), g_path.size(), "%s/%s%d.txt", folder.c_str(), kPrefix.data(), static_cast<int>(::getpid()));
   }
   std::array<void*, 4> frames;
   ::backtrace(frames.data(), static_cast<int>(frames.size()));  // loads what it needs now

@@ -83,7 +83,7 @@ conventions' attributes. `tracing.sample` decides what is exported; a caller can
 they need one with the role admin from elsewhere than this machine.
 
 A crash leaves `crash-PID.txt` in the state directory (`$STATE_DIRECTORY`, set by systemd) and on standard error: signal, backtrace, last
-engine steps.
+engine steps; the newest eight are kept.
 
 )";
 

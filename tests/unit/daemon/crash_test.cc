@@ -5,9 +5,11 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <string>
 
 #include "tests/fakes/fake_tree.h"
 
@@ -64,6 +66,27 @@ TEST_F(CrashDeathTest, AnAbortDoesToo) {
       },
       ::testing::KilledBySignal(SIGABRT), "inferd crashed: SIGABRT");
   EXPECT_THAT(Evidence(tree.root() + "/state"), HasSubstr("SIGABRT"));
+}
+
+TEST_F(CrashDeathTest, OldReportsMakeRoom) {
+  namespace fs = std::filesystem;
+  const fs::path folder = tree.root() + "/state";
+  fs::create_directories(folder);
+  const auto now = fs::file_time_type::clock::now();
+  const auto report = [&folder](int i) { return folder / ("crash-" + std::to_string(100 + i) + ".txt"); };
+  for (int i = 0; i < 12; ++i) {
+    std::ofstream(report(i)) << "old";
+    fs::last_write_time(report(i), now - std::chrono::hours(i));
+  }
+  std::ofstream(folder / "other.txt") << "not ours";
+  EXPECT_EXIT(
+      {
+        InstallCrashHandler(folder.string());
+        std::_Exit(0);
+      },
+      ::testing::ExitedWithCode(0), "");
+  for (int i = 0; i < 12; ++i) EXPECT_EQ(fs::exists(report(i)), i < 7) << i;
+  EXPECT_TRUE(fs::exists(folder / "other.txt"));
 }
 
 // As systemd's watchdog does it.
