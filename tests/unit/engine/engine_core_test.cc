@@ -334,6 +334,17 @@ TEST_F(EngineCoreTest, RandomLivesBalance) {
   }
 }
 
+TEST_F(EngineCoreTest, AWarmUpSaysNothingOfHowFastAQueueDrains) {
+  clock_.AdvanceWithEachReading(milliseconds(1));
+  auto warm_up = std::make_shared<Request>(Params(Prompt(8), 3), Priority::kNormal);
+  warm_up->counted = false;
+  core_->Accept(warm_up);
+  Run();
+  EXPECT_EQ(core_->status().drain_rate, 0);
+  Finish(*Submit(Params(Prompt(8), 3)));
+  EXPECT_GT(core_->status().drain_rate, 0);
+}
+
 TEST(DrainRate, IdleTimeDoesNotCount) {
   DrainRate rate;
   EXPECT_EQ(rate.PerSecond(), 0);
