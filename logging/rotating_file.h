@@ -76,6 +76,7 @@ class RotatingFile {
   void Rotate();
   bool WriteWhole(std::string_view bytes);
   void Lose(int error);
+  void LoseAll(std::string_view lines);  // for loss_.reason
   void Complain(const std::string& what, int error);
   bool IsOurs() const;  // whether the path still names the open file
   std::int64_t PeriodOf(WallTime time) const;
