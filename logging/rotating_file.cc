@@ -91,8 +91,9 @@ std::int64_t RotatingFile::PeriodOf(WallTime time) const {
   return options_.every > Duration{} ? time.time_since_epoch() / options_.every : 0;
 }
 
-void RotatingFile::Complain(const std::string& what, int error) {
-  std::string trouble = what + ": " + ErrnoText(error);
+void RotatingFile::Complain(const std::string& what, int error) { Complain(what + ": " + ErrnoText(error)); }
+
+void RotatingFile::Complain(std::string trouble) {
   if (trouble == complained_) return;
   complained_ = trouble;
   hooks_.trouble(std::move(trouble));
@@ -113,6 +114,12 @@ bool RotatingFile::Open() {
   size_ = safe_ = static_cast<std::uint64_t>(info.st_size);
   // Lines of an earlier run belong to the time when the last of them was written.
   period_ = PeriodOf(size_ > 0 ? WallTime(std::chrono::seconds(info.st_mtim.tv_sec)) : clock_.WallNow());
+  // Moving a link would leave the file that it names behind for ever; moving /dev/stdout would harm others.
+  rotates_ = options_.max_bytes > 0 || options_.every > Duration{};
+  if (rotates_ && ::lstat(options_.path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    rotates_ = false;
+    Complain("is a link or a device, and is not rotated");
+  }
   torn_ = false;
   if (size_ > 0) {
     char last = '\n';
@@ -227,7 +234,7 @@ bool RotatingFile::Append(std::string_view lines) {
     return false;
   }
   const bool too_big = options_.max_bytes > 0 && size_ + lines.size() > options_.max_bytes;
-  if (size_ > 0 && (too_big || PeriodOf(clock_.WallNow()) > period_)) Rotate();
+  if (rotates_ && size_ > 0 && (too_big || PeriodOf(clock_.WallNow()) > period_)) Rotate();
   if (fd_ < 0) {
     Lose(open_error_);
     return false;
@@ -265,7 +272,7 @@ void RotatingFile::Tick() {
   if (::fstat(fd_, &info) == 0) size_ = safe_ = static_cast<std::uint64_t>(info.st_size);
   if (size_ == 0) {
     period_ = PeriodOf(clock_.WallNow());
-  } else if (PeriodOf(clock_.WallNow()) > period_) {
+  } else if (rotates_ && PeriodOf(clock_.WallNow()) > period_) {
     Rotate();
   }
 }

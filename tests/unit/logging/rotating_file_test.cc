@@ -127,6 +127,22 @@ TEST_F(RotatingFileTest, GoesOnInANewFileWhenItWasMoved) {
   EXPECT_EQ(ReadFile(path), "three\n");
 }
 
+// Moving the link would leave the big file behind it where nobody compresses or removes it.
+TEST_F(RotatingFileTest, WritesThroughALinkAndDoesNotMoveIt) {
+  fs::create_directories(fs::path(path).parent_path());
+  tree.Write("/elsewhere.log", "");
+  fs::create_symlink(tree.root() + "/elsewhere.log", path);
+  Make({.max_bytes = 8, .every = hours(24)});
+  for (const char* line : {"aaaa\n", "bbbb\n"}) EXPECT_TRUE(file->Append(line));
+  clock.Advance(hours(48));
+  file->Tick();
+  EXPECT_TRUE(file->Append("cccc\n"));
+  EXPECT_TRUE(fs::is_symlink(path));
+  EXPECT_THAT(Rotated(), IsEmpty());
+  EXPECT_EQ(ReadFile(tree.root() + "/elsewhere.log"), "aaaa\nbbbb\ncccc\n");
+  EXPECT_THAT(troubles, ElementsAre(HasSubstr("is not rotated")));
+}
+
 TEST_F(RotatingFileTest, CarriesOverWhatWasWrittenAfterItWasDeleted) {
   Make().Append("gone\n");
   file->Tick();
