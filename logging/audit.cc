@@ -172,7 +172,7 @@ AuditLog::AuditLog(AuditOptions options, AuditHead head, const Clock& clock, Fil
     : options_(std::move(options)),
       clock_(clock),
       counters_(counters),
-      file_(FileOptions(options_), clock, calls, counters,
+      file_(FileOptions(options_), clock, calls, tries_,
             // A line beside the chain would break it: the chain itself says what was lost.
             {.describe = [](const Loss&) { return std::string(); }, .trouble = std::move(trouble)}),
       head_(std::move(head)) {
@@ -211,7 +211,8 @@ bool AuditLog::Write(const std::deque<std::pair<WallTime, AuditAct>>& acts) {
   }
   file_.Tick();
   if (!file_.Append(text)) return false;
-  file_.Sync();
+  file_.Sync();  // when that fails the lines are in the file all the same: writing them again would break the chain
+  counters_.bytes.fetch_add(text.size(), std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
   head_ = std::move(head);
   return true;

@@ -73,6 +73,8 @@ ssize_t FileCalls::Write(int fd, std::string_view bytes) { return ::write(fd, by
 
 int FileCalls::Rename(const std::string& from, const std::string& to) { return ::rename(from.c_str(), to.c_str()); }
 
+int FileCalls::Sync(int fd) { return ::fdatasync(fd); }
+
 RotatingFile::RotatingFile(RotateOptions options, const Clock& clock, FileCalls& calls, LogCounters& counters, Hooks hooks)
     : options_(std::move(options)),
       clock_(clock),
@@ -259,7 +261,13 @@ bool RotatingFile::Append(std::string_view lines) {
   return true;
 }
 
-bool RotatingFile::Sync() { return fd_ >= 0 && ::fdatasync(fd_) == 0; }
+bool RotatingFile::Sync() {
+  if (fd_ < 0) return false;
+  // EINVAL: a pipe or a terminal, which has no disk.
+  if (calls_.Sync(fd_) == 0 || errno == EINVAL) return true;
+  Complain("cannot be brought to the disk", errno);
+  return false;
+}
 
 void RotatingFile::Tick() {
   if (fd_ < 0) {

@@ -29,6 +29,7 @@ class FileCalls {
   virtual int Open(const std::string& path);
   virtual ssize_t Write(int fd, std::string_view bytes);
   virtual int Rename(const std::string& from, const std::string& to);
+  virtual int Sync(int fd);  // fdatasync
 };
 
 struct RotateOptions {
@@ -61,7 +62,7 @@ class RotatingFile {
   // `lines`: one or more whole lines, each with its line break, counted as one if they are lost. False when they were not written.
   bool Append(std::string_view lines);
 
-  // Has the disk take everything that was appended. False when it cannot.
+  // Has the disk take everything that was appended. False, and trouble is told, when it cannot.
   bool Sync();
 
   // To be called several times a second: looks whether the file is still where it belongs, rotates by time.

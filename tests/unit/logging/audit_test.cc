@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
+#include <mutex>
 #include <thread>
 
 #include "tests/fakes/manual_clock.h"
@@ -22,18 +23,29 @@ class GatedCalls final : public FileCalls {
  public:
   ssize_t Write(int fd, std::string_view bytes) override {
     if (full) {
+      ++refused;
       errno = ENOSPC;
       return -1;
     }
     return FileCalls::Write(fd, bytes);
   }
+  int Sync(int) override {
+    if (!sync_fails) return 0;
+    errno = EIO;
+    return -1;
+  }
   std::atomic<bool> full{false};
+  std::atomic<bool> sync_fails{false};
+  std::atomic<int> refused{0};  // writes
 };
 
 class AuditTest : public ::testing::Test {
  protected:
   std::unique_ptr<AuditLog> Open(std::size_t queue = 4096) {
-    auto log = AuditLog::Open({.path = path, .queue = queue}, clock, calls, counters, [](const std::string&) {});
+    auto log = AuditLog::Open({.path = path, .queue = queue}, clock, calls, counters, [this](const std::string& text) {
+      const std::lock_guard lock(mutex);
+      troubles.push_back(text);
+    });
     EXPECT_TRUE(log) << log.error().message;
     return std::move(*log);
   }
@@ -62,6 +74,8 @@ class AuditTest : public ::testing::Test {
   ManualClock clock;
   GatedCalls calls;
   LogCounters counters;
+  std::mutex mutex;
+  std::vector<std::string> troubles;
 };
 
 TEST_F(AuditTest, WritesAChain) {
@@ -192,7 +206,25 @@ TEST_F(AuditTest, WhatDoesNotFitIsEnteredAsLost) {
   EXPECT_THAT(ReadFile(path), HasSubstr("the last"));
 }
 
-TEST_F(AuditTest, NoFileIsNotAGoodFile) { EXPECT_EQ(VerifyAudit(path).error().code, Code::kNotFound); }
+TEST_F(AuditTest, WhatWasOnlyDelayedIsNotCountedAsLost) {
+  const auto log = Open();
+  calls.full = true;
+  log->Record(Act("late"));
+  while (calls.refused < 3) std::this_thread::yield();
+  calls.full = false;
+  log->Stop();
+  EXPECT_THAT(ReadFile(path), HasSubstr("late"));
+  for (const auto& dropped : counters.dropped) EXPECT_EQ(dropped, 0U);
+  EXPECT_EQ(counters.bytes, ReadFile(path).size());
+}
+
+TEST_F(AuditTest, ADiskThatDoesNotTakeTheLinesIsTrouble) {
+  calls.sync_fails = true;
+  Fill(1);
+  EXPECT_THAT(troubles, ::testing::ElementsAre(HasSubstr("cannot be brought to the disk")));
+}
+
+TEST_F(AuditTest, NoFileIsNotAGoodFile) { EXPECT_EQ(VerifyAudit(path, {}).error().code, Code::kNotFound); }
 
 }  // namespace
 }  // namespace inferd::logging
