@@ -106,8 +106,15 @@ struct AuditReport {
   std::optional<Fault> fault;  // the first one
 };
 
-// Reads the audit log `path` and its rotated files, compressed or not, oldest first. A changed or cut off end leaves no trace in the chain
-// itself: `head`, if given, is the hash that the last line must have (the daemon logs it as audit_head). kNotFound when there is no file.
-Result<AuditReport> VerifyAudit(const std::string& path, const std::optional<std::string>& head = std::nullopt);
+struct AuditCheck {
+  // The hash that the last line must have (the daemon logs it as audit_head): a changed or cut off end leaves no trace in the chain itself.
+  std::optional<std::string> head = {};
+  // AuditOptions::keep. The log may begin behind line 1 only where what is missing was old enough to be removed.
+  Duration keep = AuditOptions{}.keep;
+  WallTime now{};
+};
+
+// Reads the audit log `path` and its rotated files, compressed or not, oldest first. kNotFound when there is no file.
+Result<AuditReport> VerifyAudit(const std::string& path, const AuditCheck& check);
 
 }  // namespace inferd::logging

@@ -265,6 +265,9 @@ def test_the_audit_log_holds_and_shows_tampering(setup):
         audit.write_text(text.replace('"act":"authentication"', '"act":"authentic"', 1))
         bad = setup.run(setup.inferctl, "audit", "verify", audit)
         assert bad.returncode == 1 and "was altered" in bad.stderr, bad
+        audit.write_text("".join(text.splitlines(keepends=True)[1:]))
+        headless = setup.run(setup.inferctl, "audit", "verify", audit)
+        assert headless.returncode == 1 and "audit.log:1: " in headless.stderr and "missing before it" in headless.stderr, headless
         audit.write_text("".join(text.splitlines(keepends=True)[:-1]))
         assert setup.run(setup.inferctl, "audit", "verify", audit).returncode == 0  # the chain alone cannot tell
         cut = setup.run(setup.inferctl, "audit", "verify", audit, "--head", head)

@@ -59,7 +59,7 @@ class AuditTest : public ::testing::Test {
     return {.act = std::move(name), .actor = "ops", .client = "127.0.0.1", .target = "demo", .outcome = "ok", .detail = "\"quoted\"\n"};
   }
   AuditReport Verify() {
-    const auto report = VerifyAudit(path);
+    const auto report = VerifyAudit(path, {.now = clock.WallNow()});
     EXPECT_TRUE(report) << report.error().message;
     return *report;
   }
@@ -134,8 +134,12 @@ TEST_F(AuditTest, FindsTheFirstAlteredMissingOrReorderedLine) {
   EXPECT_EQ(Verify().fault->line, 5U);
 
   lines = good;
-  lines.erase(lines.begin());  // older files may have been removed, but line 1 says that it was the first
+  lines.erase(lines.begin());  // too young to have been removed
   Store(lines);
+  ASSERT_TRUE(Verify().fault);
+  EXPECT_EQ(Verify().fault->line, 1U);
+  EXPECT_THAT(Verify().fault->what, HasSubstr("missing before it"));
+  clock.Advance(std::chrono::hours(24 * 182));
   EXPECT_FALSE(Verify().fault);
   EXPECT_EQ(Verify().first_seq, 2U);
 
@@ -147,11 +151,11 @@ TEST_F(AuditTest, ACutOffEndIsFoundByTheHash) {
   Fill(3);
   auto lines = SplitLines(ReadFile(path));
   const std::string head = HeadAfter(lines[2])->hash;
-  EXPECT_FALSE(VerifyAudit(path, head)->fault);
+  EXPECT_FALSE(VerifyAudit(path, {.head = head, .now = clock.WallNow()})->fault);
   lines.pop_back();
   Store(lines);
-  EXPECT_FALSE(VerifyAudit(path)->fault);  // the chain alone cannot tell
-  EXPECT_TRUE(VerifyAudit(path, head)->fault);
+  EXPECT_FALSE(VerifyAudit(path, {.now = clock.WallNow()})->fault);  // the chain alone cannot tell
+  EXPECT_TRUE(VerifyAudit(path, {.head = head, .now = clock.WallNow()})->fault);
 }
 
 TEST_F(AuditTest, TheChainLeadsThroughRotatedAndCompressedFiles) {
