@@ -133,6 +133,22 @@ TEST_F(LogTest, AHangingOutputBlocksNobodyAndTheLossIsReported) {
   EXPECT_EQ(out->sequences()[1] - out->sequences()[0], 937U);
 }
 
+// What only has the outputs look after themselves is no line, wherever in the queue it meets its end.
+TEST_F(LogTest, OnlyLinesAreCountedAsLost) {
+  Make({.queue = 64, .keeper = false});
+  out->Hold();
+  log->Write(Note{.text = "first"});
+  out->AwaitHeld();
+  for (int i = 0; i < 10; ++i) log->Tick();
+  for (int i = 0; i < 1000; ++i) log->Write(Note{.text = std::to_string(i)});
+  out->Release();
+  EXPECT_EQ(Written().size(), 65U);
+  log->Tick();
+  Written();
+  EXPECT_EQ(out->sequences()[1] - out->sequences()[0], 937U);
+  EXPECT_EQ(Dropped(DropReason::kQueueFull), 936U);
+}
+
 TEST_F(LogTest, RepeatsAreLeftOutAndCounted) {
   Make();
   for (int i = 0; i < 12; ++i) log->Write(LogFileTrouble{.file = "f", .trouble = "t"});
