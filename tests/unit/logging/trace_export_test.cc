@@ -223,6 +223,37 @@ TEST_F(TraceExportTest, CountsWhatWasRefusedInPart) {
   EXPECT_EQ(Of(*exporter, SpanOutcome::kRejected), 3U);
 }
 
+TEST(PauseAfter, GrowsWithJitterAndObeysTheCollector) {
+  EXPECT_EQ(PauseAfter(1, seconds(1), {}, 0), seconds(1));
+  EXPECT_EQ(PauseAfter(3, seconds(1), {}, 0), seconds(4));
+  EXPECT_EQ(PauseAfter(3, seconds(1), {}, 1), seconds(2));
+  EXPECT_EQ(PauseAfter(1000, seconds(1), {}, 0), seconds(30));
+  EXPECT_EQ(PauseAfter(1, seconds(1), seconds(120), 1), seconds(120));
+  EXPECT_EQ(PauseAfter(1, seconds(1), std::chrono::hours(1000), 1), std::chrono::hours(1));
+}
+
+TEST_F(TraceExportTest, ACollectorThatHangsDelaysTheEndOnce) {
+  std::mutex hanging;
+  std::unique_lock hold(hanging);
+  std::atomic<int> posts{0};
+  testing::HttpServer hung([&](std::string_view, std::string_view) {
+    ++posts;
+    const std::lock_guard wait(hanging);
+    return std::string();
+  });
+  TraceExportOptions options = Options();
+  options.url = hung.url();
+  options.batch = 1;
+  options.timeout = milliseconds(100);
+  const auto exporter = Make(options);
+  for (int i = 0; i < 50; ++i) exporter->OnRequest(Record());
+  while (posts == 0) std::this_thread::yield();
+  exporter->Stop();
+  EXPECT_LE(posts, 10);  // not one after the other
+  EXPECT_EQ(Of(*exporter, SpanOutcome::kFailed), 200U);
+  hold.unlock();
+}
+
 TEST_F(TraceExportTest, NobodyWaitsForACollectorThatIsNotThere) {
   TraceExportOptions options = Options();
   options.url = "http://127.0.0.1:1";
