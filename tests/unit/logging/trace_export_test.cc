@@ -67,6 +67,7 @@ TEST(Otlp, ARequestHasASpanAndOneForEachStage) {
   EXPECT_EQ((*AttributeOf(request, "gen_ai.usage.input_tokens"))["intValue"], "7");
   EXPECT_EQ((*AttributeOf(request, "gen_ai.usage.output_tokens"))["intValue"], "3");
   EXPECT_EQ((*AttributeOf(request, "gen_ai.request.model"))["stringValue"], "demo");
+  EXPECT_EQ((*AttributeOf(request, "gen_ai.response.finish_reasons"))["arrayValue"]["values"], json::parse(R"([{"stringValue":"stop"}])"));
   EXPECT_EQ(request["events"][0]["name"], "first_token");
   EXPECT_EQ(request["events"][0]["timeUnixNano"], "1700000000050000000");
   EXPECT_TRUE(request["status"].empty());
