@@ -59,6 +59,14 @@ class TraceWriter {
     }
     events_.push_back({from - begin_, text + '}'});
   }
+  // A moment on a track.
+  void Instant(std::string_view name, int process, std::uint64_t thread, MonotonicTime at) {
+    if (at < begin_) return;
+    std::string text = Head(name, 'i', process, thread);
+    text += R"(,"s":"t","ts":)";
+    AppendMicroseconds(at - begin_, text);
+    events_.push_back({at - begin_, text + '}'});
+  }
   void Counter(std::string_view name, int process, std::uint64_t thread, MonotonicTime at, std::uint64_t value) {
     if (at < begin_) return;
     std::string text = Head(name, 'C', process, thread);
@@ -196,6 +204,9 @@ std::string ChromeTrace(std::span<const StepRecord> steps, std::span<const Reque
     stage("queue", request.admitted, request.scheduled);
     stage("prefill", request.scheduled, request.first_token);
     stage("decode", request.first_token, request.last_token);
+    for (const MonotonicTime preempted : request.preempted) {
+      if (Reached(preempted)) writer.Instant("preempted", kRequests, track, preempted);
+    }
   }
   return writer.Take(wall_begin);
 }

@@ -78,8 +78,8 @@ the last line when it starts and stops (`audit_head`), elsewhere than in the fil
 ## Traces and debug pages
 
 A request's `traceparent` is taken over when it follows the W3C's rules, else a new trace begins; the answer's header names inferd's span.
-`tracing.otlp` sends spans to an OpenTelemetry collector: one for the request, children for queue, prefill and decode, with the GenAI
-conventions' attributes. `tracing.sample` decides what is exported; a caller can only ask to be left out. `/debug/requests`,
+`tracing.otlp` sends spans to an OpenTelemetry collector: one for the request with events (`first_token`, `preempted`, `cancelled`), children
+for queue, prefill and decode, with the GenAI conventions' attributes. `tracing.sample` decides what is exported; a caller can only ask to be left out. `/debug/requests`,
 `/debug/trace` and `/debug/bundle` show what the daemon remembers by itself: 10000 engine steps and 1000 requests. With keys configured
 they need one with the role admin from elsewhere than this machine.
 

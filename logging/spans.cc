@@ -163,6 +163,9 @@ std::vector<Span> SpansOf(const RequestRecord& record, std::string_view model) {
   request.failed = record.outcome == Outcome::kFailed || record.outcome == Outcome::kExpired || record.http_status >= 500;
   if (request.failed) text("error.type", record.outcome == Outcome::kExpired ? "deadline_exceeded" : std::to_string(record.http_status));
   if (Reached(record.first_token)) request.events.emplace_back("first_token", wall(record.first_token));
+  for (const MonotonicTime preempted : record.preempted) {
+    if (Reached(preempted)) request.events.emplace_back("preempted", wall(preempted));
+  }
   if (record.outcome == Outcome::kCancelled) request.events.emplace_back("cancelled", wall(record.ended));
 
   std::vector<Span> spans;

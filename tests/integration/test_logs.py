@@ -130,7 +130,7 @@ def test_the_trace_opens_in_its_viewers(setup):
         if event["ph"] == "M":
             continue
         track = (event["pid"], event["tid"])
-        assert event["ph"] in "XC" and event["ts"] >= last and track in named, event
+        assert event["ph"] in "XCi" and event["ts"] >= last and track in named, event
         last = event["ts"]
         if event["ph"] == "X":
             stack = stacks.setdefault(track, [])

@@ -112,6 +112,23 @@ TEST(ChromeTrace, CutsOffWhatWasBefore) {
   EXPECT_EQ(complete, 3);  // the second step, its forward pass and its sampling
 }
 
+TEST(ChromeTrace, MarksPreemptionsOnTheRequestsTrack) {
+  engine::RequestRecord request = Request("r", milliseconds(1));
+  request.preempted[0] = request.received + milliseconds(20);
+  const json trace = json::parse(ChromeTrace({}, std::vector{request}, kModels, kBegin, WallTime{}));
+  int marks = 0;
+  for (const json& event : trace["traceEvents"]) {
+    if (event["ph"] != "i") continue;
+    ++marks;
+    EXPECT_EQ(event["name"], "preempted");
+    EXPECT_EQ(event["ts"], 21000.0);
+    EXPECT_EQ(event["s"], "t");
+    EXPECT_EQ(event["pid"], 2);
+    EXPECT_EQ(event["tid"], 1);
+  }
+  EXPECT_EQ(marks, 1);
+}
+
 TEST(RequestJson, SaysWhenAndHowLong) {
   engine::RequestRecord record = Request("r", milliseconds(0));
   record.received_wall = WallTime(seconds(1'700'000'000));

@@ -88,6 +88,19 @@ TEST(Otlp, ARequestHasASpanAndOneForEachStage) {
   EXPECT_NE(spans[1]["spanId"], spans[2]["spanId"]);
 }
 
+TEST(Otlp, WhatHappenedToARequestIsAnEventOfItsSpan) {
+  engine::RequestRecord record = Record();
+  record.preemptions = 2;
+  record.preempted[0] = record.received + milliseconds(60);
+  record.preempted[1] = record.received + milliseconds(80);
+  record.outcome = engine::Outcome::kCancelled;
+  std::vector<std::pair<std::string, std::string>> events;
+  const json spans = Spans(OtlpBody(std::vector{record}, std::vector<std::string>{"demo"}, {}).first);
+  for (const json& event : spans[0]["events"]) events.emplace_back(event["name"], event["timeUnixNano"]);
+  EXPECT_THAT(events, ::testing::ElementsAre(std::pair("first_token", "1700000000050000000"), std::pair("preempted", "1700000000060000000"),
+                                             std::pair("preempted", "1700000000080000000"), std::pair("cancelled", "1700000000151000000")));
+}
+
 TEST(Otlp, StagesThatWereNotReachedHaveNoSpan) {
   engine::RequestRecord record = Record();
   record.scheduled = record.first_token = record.last_token = MonotonicTime{};
