@@ -30,11 +30,15 @@ double Seconds(const Json& request, const char* key) {
   return request.contains(key) && request[key].is_number() ? request[key].get<double>() : -1;
 }
 
-// In the order in which they were reached; what came behind the last token is the writing of the answer's end.
+// In the order in which they were reached; before the queue the body is read and made into tokens, behind the last token the answer's end
+// is written.
 std::vector<Stage> StagesOf(const Json& request) {
   std::vector<Stage> stages;
   const double total = std::max(Seconds(request, "total_seconds"), 0.0);
-  double at = 0;
+  const double queued = Seconds(request, "queue_seconds");
+  double at = Seconds(request, "first_token_seconds") - Seconds(request, "prefill_seconds") - queued;
+  if (queued < 0 || Seconds(request, "first_token_seconds") < 0) at = 0;
+  if (at > 0) stages.push_back({"reading", 0, at});
   for (const auto& [name, key] : {std::pair{"queue", "queue_seconds"}, {"prefill", "prefill_seconds"}, {"decode", "decode_seconds"}}) {
     const double length = Seconds(request, key);
     if (length < 0) break;

@@ -240,7 +240,7 @@ void AppendRequestJson(const RequestRecord& record, std::string_view model, std:
   AppendTime(record.received_wall, time);
   text("received", time);
   seconds("total_seconds", record.received, record.ended);
-  seconds("queue_seconds", record.received, record.scheduled);
+  seconds("queue_seconds", record.admitted, record.scheduled);
   seconds("first_token_seconds", record.received, record.first_token);
   seconds("prefill_seconds", record.scheduled, record.first_token);
   seconds("decode_seconds", record.first_token, record.last_token);

@@ -199,7 +199,7 @@ HttpResponse DebugPages::Requests(std::string_view query) const {
     const std::string id = Html(r.id.view());
     page += "<tr><td><a href=\"?id=" + id + "\">" + id + "</a><td class=l>" + Html(ModelOf(r)) + "<td class=l>" +
             std::string(engine::OutcomeName(r.outcome)) + "<td>" + std::to_string(r.http_status) + "<td>" +
-            Milliseconds(r.received, r.ended) + "<td>" + Milliseconds(r.received, r.scheduled) + "<td>" +
+            Milliseconds(r.received, r.ended) + "<td>" + Milliseconds(r.admitted, r.scheduled) + "<td>" +
             Milliseconds(r.received, r.first_token) + "<td>" + std::to_string(r.prompt_tokens) + "<td>" +
             std::to_string(r.generated_tokens) + "<td class=b>" + Bar(r, r.admitted, r.scheduled, "q") +
             Bar(r, r.scheduled, r.first_token, "p") + Bar(r, r.first_token, r.last_token, "d") + "\n";

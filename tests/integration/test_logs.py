@@ -90,14 +90,19 @@ def test_one_request_id_leads_everywhere(setup):
 
             record = eventually(lambda: (a := d.observe(f"/debug/requests?id={request_id}")).status == 200 and a.json(), 10, "the record")
             assert record["trace_id"] == trace_id and record["span_id"] == span_id, record
-            for key, other in (("total_seconds", seconds(mine)), ("prefill_seconds", seconds(stages["prefill"])),
-                               ("decode_seconds", seconds(stages["decode"]))):
+            for key, other in (("total_seconds", seconds(mine)), ("queue_seconds", seconds(stages["queue"])),
+                               ("prefill_seconds", seconds(stages["prefill"])), ("decode_seconds", seconds(stages["decode"]))):
                 assert abs(line[key] - record[key]) <= 1.5e-6, (key, line[key], record[key])
                 assert abs(line[key] - other) <= 1.5e-6, (key, line[key], other)
             assert record["generated_tokens"] == line["generated_tokens"]
 
             metrics = d.observe("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}).body.decode()
-            assert f'trace_id="{trace_id}"' in metrics, "no exemplar carries the trace"
+            for family, key in (("inferd_request_duration_seconds", "total_seconds"), ("inferd_request_queue_seconds", "queue_seconds"),
+                                ("inferd_request_prefill_seconds", "prefill_seconds"), ("inferd_request_decode_seconds", "decode_seconds"),
+                                ("inferd_time_to_first_token_seconds", "first_token_seconds")):
+                shown = [float(l.split(" # ", 1)[1].split("} ", 1)[1].split()[0]) for l in metrics.splitlines()
+                         if l.startswith(family + "_bucket") and f'trace_id="{trace_id}"' in l]
+                assert len(shown) == 1 and abs(shown[0] - line[key]) <= 1.5e-6, (family, shown, line[key])
             page = d.observe("/debug/requests").body.decode()
             assert request_id in page and "<script" not in page
 

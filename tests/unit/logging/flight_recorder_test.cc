@@ -137,7 +137,7 @@ TEST(RequestJson, SaysWhenAndHowLong) {
   const json parsed = json::parse(text);
   EXPECT_EQ(parsed["request_id"], "r");
   EXPECT_EQ(parsed["received"], "2023-11-14T22:13:20.000000Z");
-  EXPECT_EQ(parsed["queue_seconds"], 0.005);
+  EXPECT_EQ(parsed["queue_seconds"], 0.004);
   EXPECT_EQ(parsed["first_token_seconds"], 0.015);
   EXPECT_EQ(parsed["total_seconds"], 0.036);
   record.first_token = MonotonicTime{};
