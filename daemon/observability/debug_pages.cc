@@ -234,8 +234,8 @@ HttpResponse DebugPages::Bundle() const {
   const auto add = [&files](const std::string& name, std::string text) { files.emplace_back("inferd-bundle/" + name, std::move(text)); };
   add("version.txt", "inferd " + std::string(Version()) + " (" + std::string(Revision()) + ", " + std::string(Compiler()) + ")\n");
   config::Config config = views_.running_config();
-  // The only key that can hold a secret: user and password in the collector's address.
-  if (config.tracing.otlp && config.tracing.otlp->find('@') != std::string::npos) config.tracing.otlp = "removed";
+  // The only key that can hold a secret: user and password in the collector's address, or a key in its query.
+  if (config.tracing.otlp && config.tracing.otlp->find_first_of("@?") != std::string::npos) config.tracing.otlp = "removed";
   add("config.yaml", config::ToYaml(config));
   add("requests.json", RequestsJson());
   add("trace.json", TraceJson(std::chrono::hours(1)));
