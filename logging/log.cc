@@ -5,7 +5,10 @@
 #include <sys/prctl.h>
 
 #include <chrono>
+#include <mutex>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "logging/output.h"
 
@@ -43,6 +46,18 @@ struct Log::Backend {
   Outputs outputs;
   std::atomic<std::uint64_t> taken{0};  // lines that were or will be put into the queue
 
+  // What is said before the outputs are there, by one that is being made: its file cannot be opened. Kept for all of them.
+  std::mutex early_mutex;
+  std::vector<std::pair<Level, std::string>> early;
+  std::atomic<bool> added{false};
+  bool KeepEarly(Level level, const std::string& bytes) {
+    if (added.load(std::memory_order_acquire)) return false;
+    const std::lock_guard lock(early_mutex);
+    if (added.load(std::memory_order_relaxed)) return false;
+    early.emplace_back(level, bytes);
+    return true;
+  }
+
   // At most one call to look after the outputs is on its way. A queue that overruns may throw it out, which is no lost line.
   std::uint64_t calls = 0;
   std::uint64_t calls_lost = 0;
@@ -74,6 +89,13 @@ void Log::Add(Outputs outputs) {
   logger->set_error_handler([counters = &counters_](const std::string&) { counters->Drop(DropReason::kInternal); });
   backend_->logger = std::move(logger);
   backend_->outputs = std::move(outputs);
+  std::vector<std::pair<Level, std::string>> early;
+  {
+    const std::lock_guard lock(backend_->early_mutex);
+    backend_->added = true;
+    early.swap(backend_->early);
+  }
+  for (auto& [level, bytes] : early) Submit(level, bytes);
   if (keeps_ && !keeper_.joinable()) keeper_ = std::thread([this] { Keep(); });
 }
 
@@ -98,6 +120,7 @@ std::string& Log::Scratch() {
 }
 
 void Log::Submit(Level level, std::string& bytes) {
+  if (backend_->KeepEarly(level, bytes)) return;
   counters_.lines[static_cast<std::size_t>(level)].fetch_add(1, std::memory_order_relaxed);
   const auto library_level = static_cast<spdlog::level::level_enum>(level);
   const spdlog::string_view_t payload(bytes.data(), bytes.size());
@@ -189,6 +212,7 @@ bool Log::Stop(Duration patience) {
     static std::atomic<Backend*> left_behind;  // a leak checker sees that it is meant; a plain pointer is optimised away
     left_behind = backend_.release();
     backend_ = std::make_unique<Backend>(1);
+    backend_->added = true;  // nobody will come for what is said now
   }
   return drained;
 }

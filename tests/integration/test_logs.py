@@ -221,6 +221,21 @@ def test_a_blocked_standard_error_does_not_keep_it_from_ending(setup):
         os.close(write)
 
 
+def test_it_starts_though_its_log_file_cannot_be_opened(setup):
+    """It serves, says so on standard error, counts, and writes as soon as it can."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = pathlib.Path(folder) / "logs"
+        place.write_text("a file where a folder should be")
+        with setup.daemon({"logs": {"file": str(place / "inferd.log")}}) as d:
+            d.assert_serves()
+            assert "cannot be opened: Not a directory" in d.log(), d.log()
+            eventually(lambda: d.metrics().sum("inferd_log_dropped_total", reason="missing") > 0, 5, "the lines are counted")
+            place.unlink()
+            eventually(lambda: (place / "inferd.log").exists() and d.complete(max_tokens=1) and
+                       any(line["event"] == "log_lines_lost" for line in lines_of(place / "inferd.log")), 10, "it writes again")
+            assert d.stop() == 0
+
+
 def test_prompts_are_logged_only_as_configured(setup):
     secret = "Write to jane.doe@example.com about card 4111 1111 1111 1111"
     with tempfile.TemporaryDirectory() as folder:

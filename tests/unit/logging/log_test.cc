@@ -103,6 +103,15 @@ TEST_F(LogTest, WritesWhatIsLoudEnough) {
   EXPECT_EQ(counters.lines[static_cast<std::size_t>(Level::kDebug)].load(), 0U);
 }
 
+// An output that is being made may have something to say at once.
+TEST_F(LogTest, LinesBeforeTheOutputsAreKeptForThem) {
+  log = std::make_unique<Log>(clock, counters, Levels{}, LogOptions{.keeper = false});
+  log->Write(LogFileTrouble{.file = "f", .trouble = "cannot be opened"});
+  log->Add({out});
+  log->Write(Note{.text = "then"});
+  EXPECT_THAT(Written(), ElementsAre("error f: cannot be opened", "info then"));
+}
+
 TEST_F(LogTest, LevelsAreSetForEachComponentWhileItRuns) {
   Make();
   Levels levels{.all = Level::kError};
