@@ -1,7 +1,7 @@
 """Logs, audit, traces, flight recorder: seen from outside, with everything that goes wrong around them."""
 import contextlib
 import gzip
-import http.server
+import hashlib
 import io
 import json
 import os
@@ -161,6 +161,20 @@ def test_the_bundle_holds_what_a_report_needs(setup):
     for name in ("requests.json", "trace.json", "status.json"):
         json.loads(texts[name])
     assert all(json.loads(line)["event"] for line in texts["log.jsonl"].splitlines())
+
+
+def test_the_bundle_holds_no_secret(setup):
+    with tempfile.TemporaryDirectory() as folder:
+        keys = pathlib.Path(folder) / "keys"
+        digest = hashlib.sha256(b"sk-app-secret").hexdigest()
+        keys.write_text(f"app:user:{digest}\n")
+        with setup.daemon({"auth": {"keys_file": str(keys)}, "tracing": {"otlp": "http://127.0.0.1:9/v1/traces?api_key=collector-secret"}}) as d:
+            for key in ("sk-app-secret", "sk-wrong-secret"):
+                d.post(CHAT, {"model": "demo", "messages": [{"role": "user", "content": "prompt-secret"}], "max_tokens": 1},
+                       headers={"Authorization": f"Bearer {key}"})
+            text = gzip.decompress(d.observe("/debug/bundle").body)
+            for secret in (b"-secret", digest.encode()):
+                assert secret not in text, text[max(0, text.find(secret) - 200):][:400]
 
 
 def test_requests_in_flight_are_listed(setup):
