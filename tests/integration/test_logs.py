@@ -111,6 +111,16 @@ def test_one_request_id_leads_everywhere(setup):
             missing = setup.run(setup.inferctl, "--observe", f"http://127.0.0.1:{d.observability}", "trace", "no-such-request")
             assert missing.returncode == 1 and "no request with this id" in missing.stderr, missing
             assert d.metrics().sum("inferd_spans_exported_total", outcome="exported") >= 4
+            assert d.stop() == 0
+
+            # The daemon has gone; its log file, compressed by now, still has it.
+            packed = pathlib.Path(folder) / "inferd.log.gz"
+            packed.write_bytes(gzip.compress(log.read_bytes()))
+            for file in (log, packed):
+                later = setup.run(setup.inferctl, "--observe", f"http://127.0.0.1:{d.observability}", "trace", request_id, "--in", file)
+                assert later.returncode == 0 and trace_id in later.stdout and "prefill" in later.stdout, later
+            missing = setup.run(setup.inferctl, "--observe", f"http://127.0.0.1:{d.observability}", "trace", "no-such-request", "--in", log)
+            assert missing.returncode == 1, missing
 
 
 def test_a_caller_cannot_force_its_trace_to_be_exported(setup):
