@@ -83,6 +83,10 @@ for queue, prefill and decode, with the GenAI conventions' attributes. `tracing.
 `/debug/trace` and `/debug/bundle` show what the daemon remembers by itself: 10000 engine steps and 1000 requests. With keys configured
 they need one with the role admin from elsewhere than this machine.
 
+![Steps of the engine in a trace of five requests](images/trace.png)
+
+The trace opens in Perfetto, Chrome's tracing page and speedscope; docs/images/trace.mjs makes this picture of a running daemon with the last.
+
 A crash leaves `crash-PID.txt` in the state directory (`$STATE_DIRECTORY`, set by systemd) and on standard error: signal, backtrace, last
 engine steps.
 
