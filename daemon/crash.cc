@@ -2,7 +2,10 @@
 
 #include <execinfo.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -35,11 +38,19 @@ constexpr std::size_t kReports = 8;  // kept in the folder, at most
 std::array<char, 4096> g_path{};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 std::atomic<const logging::FlightRecorder*> g_recorder{nullptr};
 std::atomic<bool> g_crashing{false};
+int g_patience_ms = 1000;                            // that the reader of a full pipe is waited for, once
 alignas(16) std::array<char, 64U << 10U> g_stack{};  // the main thread's overflowed one cannot be used
 
+// Nobody may be reading standard error: a process that waits for that would not die. What a pipe that poll calls writable takes without
+// waiting is PIPE_BUF (pipe(7)).
 void Write(int fd, std::string_view text) {
   while (!text.empty()) {
-    const ssize_t n = ::write(fd, text.data(), text.size());
+    pollfd ready{.fd = fd, .events = POLLOUT, .revents = 0};
+    if (::poll(&ready, 1, g_patience_ms) != 1) {
+      g_patience_ms = 0;
+      return;
+    }
+    const ssize_t n = ::write(fd, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
     if (n <= 0) return;
     text.remove_prefix(static_cast<std::size_t>(n));
   }
@@ -69,8 +80,13 @@ std::string_view SignalName(int number) {
 void WriteEvidence(int fd, int number, const siginfo_t* info) {
   Write(fd, "inferd crashed: ");
   Write(fd, SignalName(number));
-  Write(fd, " at address 0x");
-  Write(fd, reinterpret_cast<std::uintptr_t>(info->si_addr), 16);
+  if (info->si_code > 0) {
+    Write(fd, " at address 0x");
+    Write(fd, reinterpret_cast<std::uintptr_t>(info->si_addr), 16);
+  } else {
+    Write(fd, " sent by process ");
+    Write(fd, static_cast<std::uint64_t>(info->si_pid));
+  }
   Write(fd, ", pid ");
   Write(fd, static_cast<std::uint64_t>(::getpid()));
   Write(fd, ", thread ");
@@ -97,16 +113,25 @@ void WriteEvidence(int fd, int number, const siginfo_t* info) {
   });
 }
 
+void Copy(int from, int to) {
+  std::array<char, 4096> block;
+  ::lseek(from, 0, SEEK_SET);
+  for (ssize_t n = 0; (n = ::read(from, block.data(), block.size())) > 0;)
+    Write(to, std::string_view(block.data(), static_cast<std::size_t>(n)));
+}
+
 // SA_RESETHAND has put the default action back: returning repeats the fault, so the process dies as it would have.
 void OnCrash(int number, siginfo_t* info, void*) {
   if (!g_crashing.exchange(true)) {
-    WriteEvidence(STDERR_FILENO, number, info);
-    const int fd = g_path[0] == '\0' ? -1 : ::open(g_path.data(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd >= 0) {
-      WriteEvidence(fd, number, info);
-      ::fsync(fd);
-      ::close(fd);
+    // In memory first: backtrace_symbols_fd waits for whoever reads, and the disk may be full.
+    const int memory = ::memfd_create("crash", MFD_CLOEXEC);
+    WriteEvidence(memory, number, info);
+    const int file = g_path[0] == '\0' ? -1 : ::open(g_path.data(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (file >= 0) {
+      Copy(memory, file);
+      ::fsync(file);
     }
+    Copy(memory, STDERR_FILENO);
   }
   // A signal that somebody sent, such as the service manager's watchdog, does not come again by itself (kill(2): si_code is 0 or less).
   if (info->si_code <= 0) ::raise(number);

@@ -250,7 +250,9 @@ void EngineCore::Preempt(Sequence& sequence) {
   waiting_.insert(KeyOf(sequence));
   ++preemptions_;
   ++step_.preemptions;
-  ++sequence.active->request->record.preemptions;
+  RequestRecord& record = sequence.active->request->record;
+  if (record.preemptions < kPreemptionTimes) record.preempted[record.preemptions] = step_.start;
+  ++record.preemptions;
 }
 
 void EngineCore::ReleaseBlocks(Sequence& sequence) {

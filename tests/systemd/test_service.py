@@ -7,6 +7,7 @@ import time
 
 import harness
 import runner
+from collector import Collector
 from service import API, LONG, OBSERVE, Clients, ask, in_background, knock, main_pid, ready, start_seconds, status_line, wait_ready
 
 
@@ -160,6 +161,30 @@ def test_journal_entries_carry_fields(setup):
     assert {key: entry.get(key) for key in wanted} == wanted, entry
     assert len(entry["TRACE_ID"]) == 32 and "generated 4" in entry["MESSAGE"]
     assert setup.run("journalctl", "-o", "cat", "INFERD_STATE=ready").strip()
+
+
+def test_one_request_id_leads_to_the_journal_too(setup):
+    """Journal entry, span and flight recorder agree to the microsecond."""
+    with Collector() as collector, setup.settings(f"[Service]\nEnvironment=INFERD_TRACING__OTLP={collector.url}\n"):
+        setup.run("systemctl", "restart", "inferd.service")
+        answer = ask(headers={"X-Request-Id": "follow-me", "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})
+        assert answer.status == 200 and answer.headers["x-request-id"] == "follow-me", answer
+        setup.run("journalctl", "--sync")
+        lines = setup.run("journalctl", "-o", "json", "REQUEST_ID=follow-me").splitlines()
+        assert len(lines) == 1, lines
+        entry = json.loads(lines[0])
+        span_id = answer.headers["traceparent"].split("-")[2]
+        assert entry["TRACE_ID"] == "0af7651916cd43dd8448eb211c80319c" and entry["INFERD_SPAN_ID"] == span_id, entry
+        record = harness.eventually(lambda: (a := harness.request(OBSERVE, "GET", "/debug/requests?id=follow-me")).status == 200 and a.json(),
+                                    10, "the record")
+        spans = harness.eventually(lambda: [s for s in collector.spans() if s["traceId"] == entry["TRACE_ID"]], 10, "the spans")
+        span_of = {"total_seconds": next(s for s in spans if s["spanId"] == span_id),
+                   **{s["name"] + "_seconds": s for s in spans if s.get("parentSpanId") == span_id}}
+        assert set(span_of) == {"total_seconds", "queue_seconds", "prefill_seconds", "decode_seconds"}, spans
+        for key, span in span_of.items():
+            logged = float(entry["INFERD_" + key.upper()])
+            length = (int(span["endTimeUnixNano"]) - int(span["startTimeUnixNano"])) * 1e-9
+            assert abs(logged - record[key]) <= 1.5e-6 and abs(logged - length) <= 1.5e-6, (key, logged, record[key], length)
 
 
 def test_dbus_starts_the_unit(setup):

@@ -1,5 +1,6 @@
 #include "daemon/crash.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -97,8 +98,27 @@ TEST_F(CrashDeathTest, ASignalThatSomebodySentKillsToo) {
           Prepare();
           ::kill(::getpid(), number);
         },
-        ::testing::KilledBySignal(number), "inferd crashed: SIG");
+        ::testing::KilledBySignal(number), "inferd crashed: SIG.* sent by process");
   }
+}
+
+// Whoever reads standard error may hang as well.
+TEST_F(CrashDeathTest, NobodyReadsStandardError) {
+  EXPECT_EXIT(
+      {
+        Prepare();
+        int ends[2] = {};
+        if (::pipe(ends) != 0) std::exit(1);
+        ::fcntl(ends[1], F_SETFL, O_NONBLOCK);
+        while (::write(ends[1], "x", 1) == 1) {
+        }
+        ::fcntl(ends[1], F_SETFL, 0);
+        ::dup2(ends[1], STDERR_FILENO);
+        ::alarm(30);
+        ::kill(::getpid(), SIGSEGV);
+      },
+      ::testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_THAT(Evidence(tree.root() + "/state"), HasSubstr("0 4711 "));
 }
 
 #endif

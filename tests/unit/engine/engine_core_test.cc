@@ -154,6 +154,9 @@ TEST_F(EngineCoreTest, APreemptedSequenceGoesOnAsIfNothingHadHappened) {
   EXPECT_EQ(answer.text[0], alone);
   EXPECT_GT(second->record.preemptions, 0U);
   EXPECT_EQ(first->record.preemptions, 0U);
+  EXPECT_GE(second->record.preempted[0], second->record.scheduled);
+  EXPECT_LE(second->record.preempted[0], second->record.last_token);
+  EXPECT_EQ(first->record.preempted[0], MonotonicTime{});
   EXPECT_EQ(core_->status().preemptions, second->record.preemptions);
   EXPECT_EQ(core_->pool().held(), 0);
 }
