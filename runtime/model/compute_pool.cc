@@ -30,15 +30,15 @@ void Pause() {
 
 }  // namespace
 
-ComputePool::ComputePool(int threads) {
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { Work(i); });
+ComputePool::ComputePool(int threads, const Clock& clock) : clock_(clock), workers_(static_cast<std::size_t>(std::max(threads, 1) - 1)) {
+  for (int i = 1; i < threads; ++i) workers_[static_cast<std::size_t>(i - 1)].thread = std::thread([this, i] { Work(i); });
 }
 
 ComputePool::~ComputePool() {
   stop_ = true;
   epoch_.fetch_add(1);
   epoch_.notify_all();
-  for (std::thread& worker : workers_) worker.join();
+  for (Worker& worker : workers_) worker.thread.join();
 }
 
 void ComputePool::Run(int n, int grain, Call call, const void* context) {
@@ -50,7 +50,8 @@ void ComputePool::Run(int n, int grain, Call call, const void* context) {
   pending_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
   epoch_.fetch_add(1);
   epoch_.notify_all();
-  TakeChunks(0);
+  while (TakeChunk(0)) {
+  }
   for (int spins = 0; pending_.load(std::memory_order_acquire) != 0; ++spins) {
     if (spins < kSpins) {
       Pause();
@@ -60,12 +61,15 @@ void ComputePool::Run(int n, int grain, Call call, const void* context) {
   }
 }
 
-void ComputePool::TakeChunks(int thread) {
-  for (;;) {
-    const int begin = next_.fetch_add(grain_, std::memory_order_relaxed);
-    if (begin >= n_) return;
-    call_(context_, begin, std::min(begin + grain_, n_), thread);
-  }
+bool ComputePool::TakeChunk(int thread) {
+  const int begin = next_.fetch_add(grain_, std::memory_order_relaxed);
+  if (begin >= n_) return false;
+  call_(context_, begin, std::min(begin + grain_, n_), thread);
+  return true;
+}
+
+void ComputePool::TakeBusy(std::span<Duration> busy) {
+  for (std::size_t i = 0; i < workers_.size(); ++i) busy[i] = std::exchange(workers_[i].busy, Duration::zero());
 }
 
 void ComputePool::Work(int thread) {
@@ -76,7 +80,12 @@ void ComputePool::Work(int thread) {
     epoch_.wait(seen, std::memory_order_acquire);
     seen = epoch_.load(std::memory_order_acquire);
     if (stop_) return;
-    TakeChunks(thread);
+    const MonotonicTime begin = clock_.Now();
+    if (TakeChunk(thread)) {
+      while (TakeChunk(thread)) {
+      }
+      workers_[static_cast<std::size_t>(thread - 1)].busy += clock_.Now() - begin;
+    }
     pending_.fetch_sub(1, std::memory_order_release);
   }
 }

@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/status.h"
 #include "runtime/gguf/gguf.h"
 #include "runtime/model/config.h"
@@ -49,6 +50,10 @@ class Model {
 
   // `progress` is called by Forward's own thread after each part of a layer, a few times in a layer: the sign of life of a long step.
   virtual void OnProgress(std::function<void()> progress) = 0;
+
+  // How long each compute thread but Forward's own was busy in the last Forward; the rest of that time it waited. By the thread that called
+  // it; valid until it is called again.
+  virtual std::span<const Duration> worker_busy() const = 0;
 
   virtual const ModelConfig& config() const = 0;
   virtual const gguf::GgufFile& file() const = 0;

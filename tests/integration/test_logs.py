@@ -127,19 +127,25 @@ def test_the_trace_opens_in_its_viewers(setup):
     trace = eventually(lambda: (t := d.observe("/debug/trace?seconds=600").json()) and
                        any(e["name"] == "decode" and e["pid"] == 2 for e in t["traceEvents"]) and t, 10, "the requests are in the trace")
     named = {(e["pid"], e["tid"]) for e in trace["traceEvents"] if e["name"] == "thread_name"}
-    last, stacks = 0, {}
+    last, stacks, waiting, waited = 0, {}, {}, 0
     for event in trace["traceEvents"]:
         if event["ph"] == "M":
             continue
         track = (event["pid"], event["tid"])
-        assert event["ph"] in "XCi" and event["ts"] >= last and track in named, event
+        assert event["ph"] in "XCibe" and event["ts"] >= last and track in named, event
         last = event["ts"]
+        if event["ph"] == "b":
+            assert waiting.setdefault(event["id"], event) is event, event
+        elif event["ph"] == "e":
+            del waiting[event["id"]]
+            waited += 1
         if event["ph"] == "X":
             stack = stacks.setdefault(track, [])
             while stack and stack[-1] < event["ts"]:  # exactly, as viewers do it
                 stack.pop()
             assert not stack or event["ts"] + event["dur"] < stack[-1], event
             stack.append(event["ts"] + event["dur"])
+    assert not waiting and waited >= 3, (waiting, waited)
     assert any(name == "forward" for name in (e["name"] for e in trace["traceEvents"]))
     for bad in ("0", "-1", "x", "1e9", "nan"):
         assert d.observe(f"/debug/trace?seconds={bad}").status == 400, bad
@@ -172,6 +178,36 @@ def test_the_bundle_holds_no_secret(setup):
             text = gzip.decompress(d.observe("/debug/bundle").body)
             for secret in (b"-secret", digest.encode()):
                 assert secret not in text, text[max(0, text.find(secret) - 200):][:400]
+
+
+def test_a_running_request_is_in_the_trace(setup):
+    d = setup.shared()
+    talk = threading.Thread(target=lambda: ask(d, "hello", {"X-Request-Id": "still-running"}, max_tokens=tokens(400), ignore_eos=True))
+    talk.start()
+    try:
+        def shown():
+            events = d.observe("/debug/trace?seconds=60").json()["traceEvents"]
+            track = next((e["tid"] for e in events if e["ph"] == "M" and e["pid"] == 2 and e["args"]["name"] == "still-running"), None)
+            found = {e["name"]: e for e in events if e["pid"] == 2 and e["tid"] == track and e["ph"] == "X"}
+            return found if "decode" in found else None
+
+        found = eventually(shown, 10, "the request is in the trace")
+        assert found["running"]["args"]["running"] is True and found["running"]["args"]["model"] == "demo", found
+    finally:
+        talk.join()
+
+
+def test_the_trace_has_a_track_for_each_compute_worker(setup):
+    with setup.daemon() as d:
+        d.chat(max_tokens=8)
+        trace = eventually(lambda: (t := d.observe("/debug/trace?seconds=60").json()["traceEvents"]) and
+                           any(e["name"].endswith("% busy") for e in t) and t, 10, "the worker is in the trace")
+        tracks = {e["args"]["name"]: e["tid"] for e in trace if e["name"] == "thread_name" and e["pid"] == 1}
+        assert {"engine demo", "worker 1 (demo)"} == set(tracks), tracks
+        forward = [e for e in trace if e["name"] == "forward"]
+        busy = [e for e in trace if e["ph"] == "X" and e["tid"] == tracks["worker 1 (demo)"]]
+        assert len(busy) == len(forward) and any(e["args"]["busy_us"] > 0 for e in busy), (len(busy), len(forward))
+        assert all(0 <= e["args"]["busy_us"] <= e["dur"] + 1 for e in busy)
 
 
 def test_requests_in_flight_are_listed(setup):
