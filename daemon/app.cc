@@ -159,6 +159,7 @@ struct App::Impl {
               .reload = reload,
               .drain = drain,
               .keys = keys,
+              .audit = audit,
               .requests = requests,
               .steps = steps},
         attendant(

@@ -1,5 +1,5 @@
 // What the rest of the daemon (metrics, health, status, the recorder) may look at. Everything is owned by App and outlives whatever is
-// given a Views; all of it may be read from any thread while the daemon runs. The rings are the exception: one recorder empties them.
+// given a Views; all of it may be used from any thread while the daemon runs. The rings are the exception: one recorder empties them.
 #pragma once
 
 #include <atomic>
@@ -22,6 +22,8 @@
 #include "runtime/engine/records.h"
 
 namespace inferd::daemon {
+
+class Auditor;
 
 struct ReloadOutcome {
   std::atomic<bool> last_successful{true};
@@ -46,6 +48,7 @@ struct Views {
   const ReloadOutcome& reload;
   const DrainState& drain;
   const Keys& keys;
+  Auditor& audit;  // enters who was refused, and who has read what only an administrator may
   Ring<engine::RequestRecord>& requests;
   Ring<engine::StepRecord>& steps;  // of all engines
 };

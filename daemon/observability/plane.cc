@@ -10,6 +10,7 @@
 
 #include "daemon/admission.h"
 #include "daemon/api/keys.h"
+#include "daemon/audit.h"
 #include "daemon/crash.h"
 #include "daemon/log.h"
 #include "daemon/observability/collectors.h"
@@ -156,18 +157,22 @@ class Plane final : public ObservabilityPlane {
   HttpResponse Guarded(const RequestHead& head) {
     const std::shared_ptr<const KeyStore> keys = *views_.keys.Get();
     const bool local = head.peer.starts_with("127.") || head.peer == "::1";
-    if (keys == nullptr || local || head.path == "/livez" || head.path == "/readyz" || head.path == "/healthz")
-      return handlers_.Handle(head);
+    if (keys == nullptr || head.path == "/livez" || head.path == "/readyz" || head.path == "/healthz") return handlers_.Handle(head);
     const auto key = BearerKey(head.Find("authorization"));
     const auto holder = key ? keys->Find(*key) : std::nullopt;
     // What requests did and how the daemon is configured is more than metrics.
     const bool debug = head.path.starts_with("/debug/");
-    if (holder && (holder->role == Role::kAdmin || (holder->role == Role::kMetrics && !debug))) return handlers_.Handle(head);
+    Auditor::KeyUse use{.holder = holder ? std::string_view(holder->name) : std::string_view(), .client = head.peer, .path = head.path};
+    if (holder && holder->role == Role::kAdmin && debug) views_.audit.EnterAdmin(use);
+    if (local || (holder && (holder->role == Role::kAdmin || (holder->role == Role::kMetrics && !debug)))) return handlers_.Handle(head);
     HttpResponse response;
     response.status = holder ? 403 : 401;
     response.content_type = "text/plain; charset=utf-8";
     response.body =
-        holder ? "this API key may not read this\n" : "an API key with the role metrics or admin is needed: Authorization: Bearer KEY\n";
+        holder ? "this API key may not read this" : "an API key with the role metrics or admin is needed: Authorization: Bearer KEY";
+    use.detail = response.body;
+    views_.audit.EnterRefused(use);
+    response.body += '\n';
     if (!holder) response.Set("WWW-Authenticate", "Bearer");
     return response;
   }

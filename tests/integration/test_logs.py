@@ -14,6 +14,8 @@ import tarfile
 import tempfile
 import threading
 import time
+import urllib.error
+import urllib.request
 
 import runner
 from collector import Collector
@@ -340,6 +342,53 @@ def test_the_audit_log_holds_and_shows_tampering(setup):
         cut = setup.run(setup.inferctl, "audit", "verify", audit, "--head", head)
         assert cut.returncode == 1, cut
         assert setup.run(setup.inferctl, "audit", "verify", folder + "/none").returncode == 1
+
+
+def address_elsewhere():
+    """An address of this machine that is not a loopback one: whoever connects to it is a stranger."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            s.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            return None
+        return s.getsockname()[0]
+
+
+def test_keys_on_the_observability_plane_are_audited(setup):
+    """Who was refused there, and who has read with an administrator's key."""
+    host = address_elsewhere()
+    if host is None:
+        runner.skip("this machine has no address but loopback ones")
+    with tempfile.TemporaryDirectory() as folder:
+        audit = pathlib.Path(folder) / "audit.log"
+        keys = pathlib.Path(folder) / "keys"
+        roles = {"app": "user", "prom": "metrics", "boss": "admin"}
+        keys.write_text("".join(f"{name}:{role}:{hashlib.sha256(name.encode()).hexdigest()}\n" for name, role in roles.items()))
+        with setup.daemon({"logs": {"audit": {"file": str(audit)}}, "auth": {"keys_file": str(keys)},
+                           "observability": {"listen": "0.0.0.0:0"}}) as d:
+            def get(path, key=None):
+                request = urllib.request.Request(f"http://{host}:{d.observability}{path}", headers={"Authorization": f"Bearer {key}"} if key else {})
+                try:
+                    with urllib.request.urlopen(request, timeout=10) as answer:
+                        return answer.status
+                except urllib.error.HTTPError as error:
+                    return error.code
+
+            assert get("/metrics") == 401 and get("/metrics", "sesame") == 401 and get("/metrics", "app") == 403
+            assert get("/debug/requests", "prom") == 403 and get("/metrics", "prom") == 200
+            assert get("/debug/requests", "boss") == 200
+            for _ in range(60):
+                get("/metrics", "sesame")
+            assert d.metrics().sum("inferd_http_requests_total", plane="observability", code="401") >= 62
+            assert d.stop() == 0
+        lines = [json.loads(line) for line in audit.read_text().splitlines()]
+        refused = [line for line in lines if line["act"] == "authentication"]
+        assert [(line["actor"], line["target"]) for line in refused[:4]] == [
+            ("unknown", "/metrics"), ("unknown", "/metrics"), ("app", "/metrics"), ("prom", "/debug/requests")], refused
+        assert all(line["client"] == host and line["outcome"] == "refused" for line in refused), refused
+        assert len(refused) < 60 and "sesame" not in audit.read_text(), len(refused)
+        read = [line for line in lines if line["act"] == "admin_read"]
+        assert [(line["actor"], line["target"], line["client"]) for line in read] == [("boss", "/debug/requests", host)], read
 
 
 @contextlib.contextmanager
