@@ -82,7 +82,9 @@ A request's `traceparent` is taken over when it follows the W3C's rules, else a 
 `tracing.otlp` sends spans to an OpenTelemetry collector: one for the request with events (`first_token`, `preempted`, `cancelled`), children
 for queue, prefill and decode, with the GenAI conventions' attributes. `tracing.sample` decides what is exported; a caller can only ask to be left out. `/debug/requests`,
 `/debug/trace` and `/debug/bundle` show what the daemon remembers by itself: 10000 engine steps and 1000 requests. With keys configured
-they need one with the role admin from elsewhere than this machine.
+they need one with the role admin from elsewhere than this machine. From this machine they, and everything else on the observability
+plane but the probes, are open to who calls it by a loopback name or address, the address listened on or its host name: a web page that had
+its own name lead to 127.0.0.1 (DNS rebinding) is refused.
 
 ![Steps of the engine in a trace of five requests](images/trace.png)
 

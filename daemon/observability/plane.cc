@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <array>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -12,6 +11,7 @@
 #include "daemon/api/keys.h"
 #include "daemon/audit.h"
 #include "daemon/crash.h"
+#include "daemon/local_names.h"
 #include "daemon/log.h"
 #include "daemon/observability/collectors.h"
 #include "daemon/observability/daemon_metrics.h"
@@ -57,11 +57,6 @@ std::optional<metrics::ModelNow> LookAt(const Views& views, std::uint16_t index)
   return now;
 }
 
-std::string HostName() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
-}
-
 // A target of 0 is not kept.
 metrics::SloTargets TargetsOf(const config::Slo& slo) {
   const auto target = [](Duration duration) { return duration > Duration::zero() ? std::optional(duration) : std::nullopt; };
@@ -72,6 +67,7 @@ class Plane final : public ObservabilityPlane {
  public:
   explicit Plane(const Views& views)
       : views_(views),
+        names_({views.config.observability.listen}, HostName()),
         recorder_(views.requests, views.steps),
         record_metrics_(views.ledger.models()),
         rates_(views.ledger.models().size()),
@@ -153,31 +149,34 @@ class Plane final : public ObservabilityPlane {
                            [](const std::string& trouble) { Log(logging::TracesNotTaken{.trouble = trouble}); });
   }
 
-  // With keys configured, who is not on this machine needs one that may read metrics; probes of health and life need none.
+  // Who is on this machine needs no key, unless he calls it by a name that is not its own, as a web page does that had its name lead here.
+  // With keys configured, everybody else needs one that may read metrics; probes of health and life need none.
   HttpResponse Guarded(const RequestHead& head) {
     const std::shared_ptr<const KeyStore> keys = *views_.keys.Get();
-    const bool local = head.peer.starts_with("127.") || head.peer == "::1";
-    if (keys == nullptr || head.path == "/livez" || head.path == "/readyz" || head.path == "/healthz") return handlers_.Handle(head);
+    const bool local = (keys == nullptr || head.peer.starts_with("127.") || head.peer == "::1") && names_.Has(head.Find("host"));
+    if (head.path == "/livez" || head.path == "/readyz" || head.path == "/healthz") return handlers_.Handle(head);
     const auto key = BearerKey(head.Find("authorization"));
-    const auto holder = key ? keys->Find(*key) : std::nullopt;
+    const auto holder = key && keys != nullptr ? keys->Find(*key) : std::nullopt;
     // What requests did and how the daemon is configured is more than metrics.
     const bool debug = head.path.starts_with("/debug/");
     Auditor::KeyUse use{.holder = holder ? std::string_view(holder->name) : std::string_view(), .client = head.peer, .path = head.path};
     if (holder && holder->role == Role::kAdmin && debug) views_.audit.EnterAdmin(use);
     if (local || (holder && (holder->role == Role::kAdmin || (holder->role == Role::kMetrics && !debug)))) return handlers_.Handle(head);
     HttpResponse response;
-    response.status = holder ? 403 : 401;
+    response.status = holder || keys == nullptr ? 403 : 401;
     response.content_type = "text/plain; charset=utf-8";
-    response.body =
-        holder ? "this API key may not read this" : "an API key with the role metrics or admin is needed: Authorization: Bearer KEY";
+    response.body = holder            ? "this API key may not read this"
+                    : keys == nullptr ? "the Host header names another machine: without keys only this machine's own names are answered"
+                                      : "an API key with the role metrics or admin is needed: Authorization: Bearer KEY";
     use.detail = response.body;
     views_.audit.EnterRefused(use);
     response.body += '\n';
-    if (!holder) response.Set("WWW-Authenticate", "Bearer");
+    if (response.status == 401) response.Set("WWW-Authenticate", "Bearer");
     return response;
   }
 
   const Views& views_;
+  const LocalNames names_;
   metrics::Recorder recorder_;
   metrics::RecordMetrics record_metrics_;
   metrics::RecentRates rates_;

@@ -391,6 +391,25 @@ def test_keys_on_the_observability_plane_are_audited(setup):
         assert [(line["actor"], line["target"], line["client"]) for line in read] == [("boss", "/debug/requests", host)], read
 
 
+def test_a_web_page_cannot_call_the_daemon_by_its_own_name(setup):
+    """DNS rebinding: a page's own name leads to 127.0.0.1, and its Host header says so."""
+    with tempfile.TemporaryDirectory() as folder:
+        keys = pathlib.Path(folder) / "keys"
+        keys.write_text(f"boss:admin:{hashlib.sha256(b'boss').hexdigest()}\n")
+        for config in ({}, {"auth": {"keys_file": str(keys)}}):
+            with setup.daemon(config) as d:
+                refused = 401 if config else 403
+                for path in ("/debug/requests", "/debug/bundle", "/metrics", "/status"):
+                    answer = d.observe(path, headers={"Host": "evil.example:9464"})
+                    assert answer.status == refused, (path, answer)
+                for host in ("localhost", "127.0.0.1:1234", "[::1]:9464", socket.gethostname()):
+                    assert d.observe("/debug/requests", headers={"Host": host}).status == 200, host
+                assert d.observe("/livez", headers={"Host": "evil.example"}).status == 200
+                if config:
+                    allowed = d.observe("/debug/requests", headers={"Host": "evil.example", "Authorization": "Bearer boss"})
+                    assert allowed.status == 200, allowed
+
+
 @contextlib.contextmanager
 def small_disk(megabytes):
     """A file system of its own; only root can have one."""
