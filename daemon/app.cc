@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -30,6 +29,7 @@
 #include "daemon/prompts.h"
 #include "daemon/reload.h"
 #include "daemon/version.h"
+#include "runtime/base/thread.h"
 #include "runtime/engine/fault_injection.h"
 
 namespace inferd::daemon {
@@ -285,7 +285,7 @@ Result<> App::Impl::WritePorts() const {
 }
 
 void App::Impl::LoadModels() {
-  ::prctl(PR_SET_NAME, "loader");
+  const ThreadSetup thread("loader");
   const auto fail = [this](Status status) {
     load_error = std::move(status);
     loader_bell.Ring();

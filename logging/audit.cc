@@ -1,7 +1,6 @@
 #include "logging/audit.h"
 
 #include <fcntl.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -20,6 +19,7 @@
 #include "logging/format.h"
 #include "logging/json.h"
 #include "runtime/base/sha256.h"
+#include "runtime/base/thread.h"
 
 namespace inferd::logging {
 namespace {
@@ -233,7 +233,7 @@ bool AuditLog::Write(const std::deque<std::pair<WallTime, AuditAct>>& acts) {
 }
 
 void AuditLog::Run() {
-  ::prctl(PR_SET_NAME, "audit");
+  const ThreadSetup thread("audit");
   std::unique_lock lock(mutex_);
   for (;;) {
     woken_.wait(lock, [this] { return stop_ || !waiting_.empty(); });

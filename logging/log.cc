@@ -2,7 +2,6 @@
 
 #include <spdlog/async_logger.h>
 #include <spdlog/details/thread_pool.h>
-#include <sys/prctl.h>
 
 #include <chrono>
 #include <mutex>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "logging/output.h"
+#include "runtime/base/thread.h"
 
 namespace inferd::logging {
 namespace {
@@ -37,7 +37,7 @@ class Turnstile final : public spdlog::sinks::sink {
 
 struct Log::Backend {
   explicit Backend(std::size_t queue)
-      : pool(std::make_shared<spdlog::details::thread_pool>(queue, 1, [] { ::prctl(PR_SET_NAME, "log"); })),
+      : pool(std::make_shared<spdlog::details::thread_pool>(queue, 1, [] { ThreadSetup::ForThisThread("log"); })),
         turnstile(std::make_shared<Turnstile>()) {}
 
   std::shared_ptr<spdlog::details::thread_pool> pool;
@@ -100,7 +100,7 @@ void Log::Add(Outputs outputs) {
 }
 
 void Log::Keep() {
-  ::prctl(PR_SET_NAME, "log-tick");
+  const ThreadSetup thread("log-tick");
   std::unique_lock lock(keeper_mutex_);
   while (!keeper_woken_.wait_for(lock, kTick, [this] { return keeper_stop_; })) {
     lock.unlock();

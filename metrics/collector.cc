@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "metrics/family.h"
+#include "runtime/base/thread.h"
 
 namespace inferd::metrics {
 
@@ -38,6 +39,7 @@ void CollectorRunner::Stop() {
 }
 
 void CollectorRunner::Loop() {
+  const ThreadSetup thread("collector");
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     lock.unlock();

@@ -18,6 +18,7 @@
 
 #include "daemon/observability/gzip.h"
 #include "metrics/negotiation.h"
+#include "runtime/base/thread.h"
 
 namespace inferd::daemon {
 namespace {
@@ -67,6 +68,10 @@ class ObservabilityServer::Civet final : public CivetHandler {
   static const CivetCallbacks& Callbacks() {
     static const CivetCallbacks callbacks = [] {
       CivetCallbacks c;
+      c.init_thread = [](const mg_context*, int) -> void* {
+        ThreadSetup::ForThisThread("observe");
+        return nullptr;
+      };
       c.init_connection = [](const mg_connection* connection, void**) {
         ++OwnerOf(connection).connections_;
         return 0;
@@ -171,7 +176,10 @@ void ObservabilityServer::Stop() {
   if (!civet_) return;
   // civetweb's accepting thread looks at its stop flag every two seconds, or when somebody connects: so somebody connects.
   const std::uint16_t to = port();
-  std::future<void> stopped = std::async(std::launch::async, [this] { civet_.reset(); });
+  std::future<void> stopped = std::async(std::launch::async, [this] {
+    const ThreadSetup thread("observe-stop");
+    civet_.reset();
+  });
   while (stopped.wait_for(std::chrono::milliseconds(5)) != std::future_status::ready) Knock(options_.listen, to);
 }
 

@@ -1,7 +1,6 @@
 // The loop thread around EngineCore: the inbox, admission bounds, status for other threads.
 #include "runtime/engine/engine.h"
 
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "runtime/base/seqlock.h"
+#include "runtime/base/thread.h"
 #include "runtime/engine/engine_core.h"
 
 namespace inferd::engine {
@@ -24,7 +24,7 @@ class ThreadedEngine final : public Engine {
 
   void Start() override {
     thread_ = std::thread([this] {
-      ::prctl(PR_SET_NAME, "engine");
+      const ThreadSetup thread("engine");
       Loop();
     });
   }

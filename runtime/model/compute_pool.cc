@@ -1,7 +1,6 @@
 #include "runtime/model/compute_pool.h"
 
 #include <sched.h>
-#include <sys/prctl.h>
 
 #include <algorithm>
 #include <cmath>
@@ -12,6 +11,8 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+
+#include "runtime/base/thread.h"
 #endif
 
 namespace inferd::model {
@@ -73,7 +74,7 @@ void ComputePool::TakeBusy(std::span<Duration> busy) {
 }
 
 void ComputePool::Work(int thread) {
-  ::prctl(PR_SET_NAME, "compute");
+  const ThreadSetup setup("compute");
   std::uint32_t seen = 0;
   for (;;) {
     for (int spins = 0; spins < kSpins && epoch_.load(std::memory_order_acquire) == seen; ++spins) Pause();

@@ -6,12 +6,16 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 
+#include "runtime/base/thread.h"
 #include "tests/fakes/fake_tree.h"
 
 namespace inferd::daemon {
@@ -67,6 +71,26 @@ TEST_F(CrashDeathTest, AnAbortDoesToo) {
       },
       ::testing::KilledBySignal(SIGABRT), "inferd crashed: SIGABRT");
   EXPECT_THAT(Evidence(tree.root() + "/state"), HasSubstr("SIGABRT"));
+}
+
+// The stack that a thread has used up cannot carry the handler.
+std::uintptr_t Overflow(std::uintptr_t depth) {
+  volatile std::array<char, 4096> block{};
+  block[depth % block.size()] = static_cast<char>(depth);
+  return Overflow(depth + 1) + static_cast<std::uintptr_t>(block[0]);
+}
+
+TEST_F(CrashDeathTest, AThreadWhoseStackOverflowsDoesToo) {
+  EXPECT_EXIT(
+      {
+        Prepare();
+        std::thread([] {
+          const ThreadSetup thread("deep");
+          std::exit(static_cast<int>(Overflow(1)));
+        }).join();
+      },
+      ::testing::KilledBySignal(SIGSEGV), "inferd crashed: SIGSEGV");
+  EXPECT_THAT(Evidence(tree.root() + "/state"), HasSubstr("backtrace:"));
 }
 
 TEST_F(CrashDeathTest, OldReportsMakeRoom) {
