@@ -341,6 +341,9 @@ def test_the_audit_log_holds_and_shows_tampering(setup):
         assert setup.run(setup.inferctl, "audit", "verify", audit).returncode == 0  # the chain alone cannot tell
         cut = setup.run(setup.inferctl, "audit", "verify", audit, "--head", head)
         assert cut.returncode == 1, cut
+        audit.write_text("")
+        emptied = setup.run(setup.inferctl, "audit", "verify", audit)
+        assert emptied.returncode == 1 and "audit.log is empty" in emptied.stderr, emptied
         assert setup.run(setup.inferctl, "audit", "verify", folder + "/none").returncode == 1
 
 
