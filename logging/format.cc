@@ -181,7 +181,7 @@ std::vector<std::string> JournalFields(const Line& line) {
   constexpr std::array<std::string_view, kLevels> kPriorities{"7", "7", "6", "4", "3", "2"};
   const EventType& type = line.info->type;
   std::vector<std::string> fields;
-  fields.reserve(line.info->fields.size() + 9);
+  fields.reserve(line.info->fields.size() + 10);
   const auto add = [&fields](std::string_view name, std::string_view value) {
     if (value.empty()) return;
     std::string& entry = fields.emplace_back(name);
@@ -197,6 +197,7 @@ std::vector<std::string> JournalFields(const Line& line) {
   add("SYSLOG_IDENTIFIER", "inferd");
   add("EVENT", type.name);
   add("COMPONENT", ComponentName(type.component));
+  add("SEQ", std::to_string(line.sequence));
   add("MESSAGE_ID", type.message_id);
   add("REQUEST_ID", line.about.request_id);
   add("TRACE_ID", line.about.trace_id);

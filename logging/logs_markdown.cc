@@ -14,7 +14,7 @@ wherever `logs` in the configuration says:
 
 - **a file** (`logs.file`): one JSON object a line;
 - **systemd's journal**, when systemd has connected standard error to it: an entry with fields. `journalctl REQUEST_ID=...` and
-  `journalctl EVENT=request_ended` find lines; an event's own fields are `INFERD_<FIELD>`;
+  `journalctl EVENT=request_ended` find lines; `SEQ` is the line's number, an event's own fields are `INFERD_<FIELD>`;
 - **standard error** otherwise: readable on a terminal, JSON when it is anything else (`logs.format` decides differently).
 
 A line of JSON has these fields first, then those of its event that have a value:
