@@ -413,6 +413,30 @@ def test_a_web_page_cannot_call_the_daemon_by_its_own_name(setup):
                     assert allowed.status == 200, allowed
 
 
+def test_trace_looks_in_the_journal_last(setup):
+    """What journalctl prints stands in for a journal with an access line: there is no journald here."""
+    entry = {"__REALTIME_TIMESTAMP": "1700000000123456", "EVENT": "request_ended", "REQUEST_ID": "from-the-journal", "MODEL": "demo",
+             "INFERD_TOTAL_SECONDS": "0.25", "INFERD_QUEUE_SECONDS": "0.05", "INFERD_USER_AGENT": "gpj.\u202eexe", "INFERD_STATUS": "200"}
+    with tempfile.TemporaryDirectory() as folder:
+        program = pathlib.Path(folder) / "journalctl"
+        asked = pathlib.Path(folder) / "asked"
+        program.write_text(f"#!/bin/sh\necho \"$@\" > {asked}\ncat {folder}/entry 2> {folder}/none\n")
+        program.chmod(0o755)
+        environment = {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+        def trace(*arguments):
+            return setup.run(setup.inferctl, "--observe", "http://127.0.0.1:1", "trace", "from-the-journal", *arguments, environment=environment)
+
+        nowhere = trace()
+        assert nowhere.returncode == 1 and nowhere.stderr.strip(), nowhere
+        (pathlib.Path(folder) / "entry").write_text(json.dumps(entry) + "\n")
+        found = trace()
+        assert found.returncode == 0 and "queue" in found.stdout and "demo" in found.stdout, found
+        assert "\u202e" not in found.stdout, "a bidirectional control character reached the terminal"
+        assert {"REQUEST_ID=from-the-journal", "EVENT=request_ended", "--output=json"} <= set(asked.read_text().split()), asked.read_text()
+        assert json.loads(trace("--json").stdout)["total_seconds"] == 0.25
+
+
 @contextlib.contextmanager
 def small_disk(megabytes):
     """A file system of its own; only root can have one."""
