@@ -63,6 +63,8 @@ void AppendPrintable(std::string_view text, std::string& out) {
       out += "\\x";
       out += kHex[point.value >> 4U];
       out += kHex[point.value & 15U];
+    } else if (IsBidirectionalControl(point.value)) {
+      out += "\xEF\xBF\xBD";
     } else if (point.value == 0x2028 || point.value == 0x2029) {
       out += ' ';
     } else {
