@@ -108,12 +108,13 @@ class ObservabilityServer::Civet final : public CivetHandler {
     // A body that nobody read would be taken for the next request. When threads get scarce none waits for what a client may want next.
     const bool close =
         info->content_length > 0 || !head.Find("transfer-encoding").empty() || owner_.connections_ > owner_.options_.threads / 2;
-    std::string text = fmt::format(
+    std::string head_text = fmt::format(
         "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nCache-Control: no-store\r\nConnection: {}\r\n", response.status,
         ReasonPhrase(response.status), response.content_type, response.body.size(), close ? "close" : "keep-alive");
-    for (const Header& header : response.headers) text += fmt::format("{}: {}\r\n", header.name, header.value);
-    text += "\r\n";
-    if (head.method != "HEAD") text += response.body;
+    for (const Header& header : response.headers) head_text += fmt::format("{}: {}\r\n", header.name, header.value);
+    head_text += "\r\n";
+    if (head.method == "HEAD") response.body.clear();
+    const std::string& text = response.body.insert(0, head_text);  // one write, and no second copy of a large body
     if (close) mg_disable_connection_keep_alive(connection);
     mg_write(connection, text.data(), text.size());
     {
