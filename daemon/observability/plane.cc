@@ -76,7 +76,7 @@ class Plane final : public ObservabilityPlane {
         rates_(views.ledger.models().size()),
         engine_metrics_(
             views.ledger, views.clock, [&views](std::uint16_t m) { return LookAt(views, m); }, &rates_),
-        collectors_(views, record_metrics_),
+        collectors_(views),
         slo_metrics_(views.ledger.models(), TargetsOf(views.config.slo)),
         registry_(static_cast<std::size_t>(views.config.observability.max_series)),
         status_(
