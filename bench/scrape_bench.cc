@@ -27,9 +27,12 @@ class LoadedDaemon {
   LoadedDaemon() {
     for (metrics::RecordView* view : std::initializer_list<metrics::RecordView*>{&records_, &slo_, &vllm_, &otel_, &rates_})
       views_.push_back(view);
-    for (const prometheus::Collectable* source :
-         std::initializer_list<const prometheus::Collectable*>{&records_, &slo_, &vllm_, &otel_, &engines_, &process_})
-      registry_.Add(*source);
+    registry_.Add("records", records_);
+    registry_.Add("slo", slo_);
+    registry_.Add("vllm", vllm_);
+    registry_.Add("otel", otel_);
+    registry_.Add("engines", engines_);
+    registry_.Add("process", process_);
     lifecycle_.MoveTo(daemon::State::kReady, "");
     for (int n = 1; n <= 2000; ++n) Live(n);
     now_.facts = {.architecture = "llama",

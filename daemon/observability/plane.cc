@@ -78,7 +78,7 @@ class Plane final : public ObservabilityPlane {
             views.ledger, views.clock, [&views](std::uint16_t m) { return LookAt(views, m); }, &rates_),
         collectors_(views),
         slo_metrics_(views.ledger.models(), TargetsOf(views.config.slo)),
-        registry_(static_cast<std::size_t>(views.config.observability.max_series)),
+        registry_(static_cast<std::size_t>(views.config.observability.max_series), Collectors::Say),
         status_(
             views, [&views](std::uint16_t m) { return LookAt(views, m); }, rates_, collectors_),
         scraper_(registry_, views.clock, &record_metrics_.exemplars()),
@@ -93,16 +93,16 @@ class Plane final : public ObservabilityPlane {
     recorder_.Add(flight_recorder_);
     SetCrashRecorder(&flight_recorder_);
     recorder_.Add(rates_);
-    Show(record_metrics_);
-    Show(slo_metrics_);
+    Show("records", record_metrics_);
+    Show("slo", slo_metrics_);
     for (const std::string& names : views.config.observability.compat) {
-      if (names == "vllm") Show(vllm_metrics_.emplace(views.ledger, [&views](std::uint16_t m) { return LookAt(views, m); }));
-      if (names == "otel") Show(otel_metrics_.emplace(views.ledger.models()));
+      if (names == "vllm") Show("vllm", vllm_metrics_.emplace(views.ledger, [&views](std::uint16_t m) { return LookAt(views, m); }));
+      if (names == "otel") Show("otel", otel_metrics_.emplace(views.ledger.models()));
     }
     if (views.config.tracing.otlp) recorder_.Add(StartTraces());
-    registry_.Add(engine_metrics_);
-    registry_.Add(process_);
-    registry_.Add(collectors_.runner());
+    registry_.Add("engines", engine_metrics_);
+    registry_.Add("process", process_);
+    registry_.Add("collectors", collectors_.runner());
   }
   ~Plane() override {
     Stop();
@@ -114,7 +114,7 @@ class Plane final : public ObservabilityPlane {
         ObservabilityServerOptions{.listen = listen}, views_.clock, [this](const RequestHead& head) { return Guarded(head); },
         ObservabilityHandlers::RouteOf);
     daemon_metrics_.emplace(views_, *server_, traces_ ? &traces_->counters() : nullptr);
-    registry_.Add(*daemon_metrics_);
+    registry_.Add("daemon", *daemon_metrics_);
     INFERD_RETURN_IF_ERROR(server_->Start());
     recorder_.Start();
     collectors_.Start();
@@ -139,9 +139,9 @@ class Plane final : public ObservabilityPlane {
  private:
   // A view of the records that /metrics shows.
   template <typename View>
-  void Show(View& view) {
+  void Show(std::string_view name, View& view) {
     recorder_.Add(view);
-    registry_.Add(view);
+    registry_.Add(name, view);
   }
 
   logging::TraceExporter& StartTraces() {
