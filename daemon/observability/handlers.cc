@@ -93,24 +93,27 @@ HttpResponse ObservabilityHandlers::Livez() const { return Plain(200, "ok"); }
 
 HttpResponse ObservabilityHandlers::Readyz() const {
   const Lifecycle::Snapshot now = lifecycle_.snapshot();
-  if (now.state != State::kReady) return Plain(503, fmt::format("{}: {}", StateName(now.state), now.reason));
   const Health health = Judge();
+  if (now.state != State::kReady) return Plain(503, fmt::format("{}: {}", StateName(now.state), fmt::join(health.reasons, "; ")));
   if (health.verdict == Verdict::kStalled) return Plain(503, fmt::format("stalled: {}", fmt::join(health.reasons, "; ")));
   return Plain(200, "ok");
 }
 
 Health ObservabilityHandlers::Judge() const {
   const Lifecycle::Snapshot life = lifecycle_.snapshot();
-  if (life.state == State::kDraining || life.state == State::kStopped) return {Verdict::kDraining, {life.reason}};
   Health worst{Verdict::kOk, {}};
+  if (life.state > State::kReady) worst = {Verdict::kDraining, {life.reason}};
   for (std::uint16_t m = 0; m < models_; ++m) {
     std::optional<ModelNow> look = look_(m);
     if (!look) continue;
     // Among engines the verdicts rise from ok to stalled.
     worst.verdict = std::max(worst.verdict, look->health.verdict);
-    worst.reasons.insert(worst.reasons.end(), look->health.reasons.begin(), look->health.reasons.end());
+    // Of engines that are busy with the rest a drain says nothing; one that stands still will not get to its end.
+    const bool drains = life.state > State::kReady;
+    if (drains && look->health.verdict != Verdict::kStalled) continue;
+    for (const std::string& reason : look->health.reasons) worst.reasons.push_back(drains ? "stalled: " + reason : reason);
   }
-  if (life.state != State::kReady) return {Verdict::kLoading, {life.reason}};
+  if (life.state < State::kReady) return {Verdict::kLoading, {life.reason}};
   return worst;
 }
 

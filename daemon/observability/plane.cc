@@ -52,7 +52,8 @@ std::optional<metrics::ModelNow> LookAt(const Views& views, std::uint16_t index)
   now.health = metrics::JudgeEngine(now.status, now.facts.max_running, views.clock.Now());
   const State state = views.lifecycle.state();
   if (state < State::kReady) now.health.verdict = metrics::Verdict::kLoading;
-  if (state > State::kReady) now.health.verdict = metrics::Verdict::kDraining;
+  // One that stands still will not get to the end of a drain: that is what has to be seen.
+  if (state > State::kReady && now.health.verdict != metrics::Verdict::kStalled) now.health.verdict = metrics::Verdict::kDraining;
   return now;
 }
 
