@@ -153,10 +153,12 @@ class Plane final : public ObservabilityPlane {
                            [](const std::string& trouble) { Log(logging::TracesNotTaken{.trouble = trouble}); });
   }
 
-  // With keys configured, who is not on this machine needs one that may read metrics; probes of health and life need none.
+  // With keys configured, who is not on this machine needs one that may read metrics; probes of health and life need none. What a proxy on
+  // this machine passes on came from elsewhere.
   HttpResponse Guarded(const RequestHead& head) {
     const std::shared_ptr<const KeyStore> keys = *views_.keys.Get();
-    const bool local = head.peer.starts_with("127.") || head.peer == "::1";
+    const bool passed_on = !head.Find("x-forwarded-for").empty() || !head.Find("forwarded").empty();
+    const bool local = (head.peer.starts_with("127.") || head.peer == "::1") && !passed_on;
     if (keys == nullptr || local || head.path == "/livez" || head.path == "/readyz" || head.path == "/healthz")
       return handlers_.Handle(head);
     const auto key = BearerKey(head.Find("authorization"));
