@@ -247,7 +247,7 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalogue{{
   {Metric::kScrapeDuration, Section::kDaemon, kHistogram, kSeconds, "inferd_scrape_duration_seconds", kNoLabels, kScrapeBuckets,
    "Time it took to make one answer of /metrics. It shows what monitoring costs; a scrape never waits for the model."},
   {Metric::kRecordsDropped, Section::kDaemon, kCounter, kCount, "inferd_records_dropped_total", kRingLabels, kNoBuckets,
-   "Records lost because their ring was full, by ring. Histograms and log lines miss these; request counters never do."},
+   "Records lost because their ring was full, by ring. Histograms and spans miss these; counters of requests, tokens and objectives do not."},
   {Metric::kHttpConnections, Section::kDaemon, kGauge, kCount, "inferd_http_connections", kPlaneLabels, kNoBuckets,
    "Open HTTP connections, by plane. On the API plane it is limited by max_connections."},
   {Metric::kHttpRequests, Section::kDaemon, kCounter, kCount, "inferd_http_requests_total", kHttpLabels, kNoBuckets,

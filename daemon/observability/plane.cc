@@ -127,6 +127,8 @@ class Plane final : public ObservabilityPlane {
     return server_->port();
   }
 
+  // Of the views, objectives alone must not miss a request: a burst that fills the ring is when the bad ones come.
+  void OnLostRecord(const engine::RequestRecord& record) override { slo_metrics_.OnRequest(record); }
   std::string LastRecords() override { return debug_.AsComments(); }
   std::string Exposition() override { return scraper_.Scrape(metrics::Format::kText, {}); }
 
