@@ -91,7 +91,7 @@ Call::Call(const ApiParts& parts, RequestHead head) : parts_(parts), head_(std::
                                                          .received = head_.received,
                                                          .received_wall = head_.received_wall});
     }
-    books_ = std::make_unique<RequestBooks>(parts_.ledger, parts_.clock, likely, record);
+    books_ = std::make_unique<RequestBooks>(parts_.ledger, likely, record);
     books_->Ended(engine::Outcome::kCancelled, 499);  // until there is an answer, only the client's going can end it
   }
 }
