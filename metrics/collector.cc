@@ -39,7 +39,7 @@ void CollectorRunner::Stop() {
 }
 
 void CollectorRunner::Loop() {
-  const ThreadSetup thread("collector");
+  const ThreadSetup thread("collectors");
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     lock.unlock();

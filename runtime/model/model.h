@@ -48,8 +48,10 @@ class Model {
   // `cache`.
   virtual void Forward(std::span<const BatchEntry> batch, KvCache& cache, std::span<float> logits) = 0;
 
-  // `progress` is called by Forward's own thread after each part of a layer, a few times in a layer: the sign of life of a long step.
-  virtual void OnProgress(std::function<void()> progress) = 0;
+  // `progress` is called by Forward's own thread after each part of a layer, a few times in a layer, with the bytes of weights that the
+  // part streamed: the sign of life of a long step, and how far it is. Over one Forward they add up to at most weight_bytes().
+  using Progress = std::function<void(std::uint64_t weight_bytes)>;
+  virtual void OnProgress(Progress progress) = 0;
 
   // How long each compute thread but Forward's own was busy in the last Forward; the rest of that time it waited. By the thread that called
   // it; valid until it is called again.
