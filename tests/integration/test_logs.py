@@ -201,14 +201,14 @@ def test_a_running_request_is_in_the_trace(setup):
 
 def test_the_trace_has_a_track_for_each_compute_worker(setup):
     with setup.daemon() as d:
-        d.chat(max_tokens=8)
-        trace = eventually(lambda: (t := d.observe("/debug/trace?seconds=60").json()["traceEvents"]) and
-                           any(e["name"].endswith("% busy") for e in t) and t, 10, "the worker is in the trace")
+        # On a crowded machine the caller may have done everything before the worker gets a processor: so more than once.
+        trace = eventually(lambda: d.chat(max_tokens=8) and (t := d.observe("/debug/trace?seconds=60").json()["traceEvents"]) and
+                           any(e["name"].endswith("% busy") and e["args"]["busy_us"] > 0 for e in t) and t, 30, "the worker was busy")
         tracks = {e["args"]["name"]: e["tid"] for e in trace if e["name"] == "thread_name" and e["pid"] == 1}
         assert {"engine demo", "worker 1 (demo)"} == set(tracks), tracks
         forward = [e for e in trace if e["name"] == "forward"]
-        busy = [e for e in trace if e["ph"] == "X" and e["tid"] == tracks["worker 1 (demo)"]]
-        assert len(busy) == len(forward) and any(e["args"]["busy_us"] > 0 for e in busy), (len(busy), len(forward))
+        busy = [e for e in trace if e["ph"] == "X" and (e["pid"], e["tid"]) == (1, tracks["worker 1 (demo)"])]
+        assert len(busy) == len(forward), (len(busy), len(forward))
         assert all(0 <= e["args"]["busy_us"] <= e["dur"] + 1 for e in busy)
 
 
