@@ -72,7 +72,7 @@ class ObservabilityServer::Civet final : public CivetHandler {
     static const CivetCallbacks callbacks = [] {
       CivetCallbacks c;
       c.init_thread = [](const mg_context*, int) -> void* {
-        ThreadSetup::ForThisThread("observe");
+        ThreadSetup::ForThisThread(nullptr);  // civetweb names its threads itself
         return nullptr;
       };
       c.init_connection = [](const mg_connection* connection, void**) {

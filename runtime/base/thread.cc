@@ -16,7 +16,7 @@ constexpr std::size_t kBytes = std::size_t{64} << 10U;
 }  // namespace
 
 ThreadSetup::ThreadSetup(const char* name) {
-  ::prctl(PR_SET_NAME, name);
+  if (name != nullptr) ::prctl(PR_SET_NAME, name);
   stack_t present{};
   // Sanitizers give each thread one of their own.
   if (::sigaltstack(nullptr, &present) != 0 || (present.ss_flags & SS_DISABLE) == 0) return;

@@ -6,7 +6,8 @@ namespace inferd {
 
 class ThreadSetup {
  public:
-  // At most 15 characters count (prctl(2), PR_SET_NAME). Without memory for the stack the thread goes on without one.
+  // At most 15 characters count (prctl(2), PR_SET_NAME); nullptr keeps the name that the thread has. Without memory for the stack the
+  // thread goes on without one.
   explicit ThreadSetup(const char* name);
   ThreadSetup(const ThreadSetup&) = delete;
   ThreadSetup& operator=(const ThreadSetup&) = delete;
