@@ -133,7 +133,8 @@ struct App::Impl {
         models(NamesOf(start_config)),
         keys(nullptr),
         settings(SettingsOf(start_config)),
-        admission(MakeAdmission(lifecycle, keys, models)),
+        names(start_config.api.listen, HostName()),
+        admission(MakeAdmission(lifecycle, keys, names, models)),
         api({.clock = clock,
              .ledger = ledger,
              .lifecycle = lifecycle,
@@ -202,6 +203,7 @@ struct App::Impl {
   ServedModels models;
   Keys keys;
   SharedValue<ApiSettings> settings;
+  const LocalNames names;
   Admission admission;
   RouteCounters routes;
   OpenCalls open_calls;

@@ -454,7 +454,7 @@ def small_disk(megabytes):
 
 def hammer(port, stop, many=50):
     """As many requests as one connection takes, each of which is a line of the log."""
-    wanted, mark = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * many, b"HTTP/1.1 "
+    wanted, mark = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * many, b"HTTP/1.1 "
     while not stop.is_set():
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
             while not stop.is_set():
