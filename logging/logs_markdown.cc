@@ -69,10 +69,10 @@ Redaction finds patterns; names and addresses in words stay.
 
 ## Audit log
 
-`logs.audit.file` names a file for sensitive acts alone: starts and stops, reloads, models loaded, refused keys
-on both planes, and what was read under `/debug/` with a key of the role admin (`admin_read`). Each line ends in the
-SHA-256 of the line before it, and is on the disk (fdatasync) before it counts. `inferctl audit verify FILE` finds the first line that
-was altered, removed or moved, in the rotated files as well, and says when the file is empty or missing behind them; lines may be missing at the beginning only when they were older than
+`logs.audit.file` names a file for sensitive acts alone: starts and stops, reloads, models loaded, refused keys on both planes, and what
+was read under `/debug/` with a key of the role admin (`admin_read`). Each line ends in the SHA-256 of the line before it, and is on the
+disk (fdatasync) before it counts. `inferctl audit verify FILE` finds the first line that was altered, removed or moved, in the rotated
+files as well, and says when the file is empty or missing behind them; lines may be missing at the beginning only when they were older than
 `logs.audit.keep` (`--keep`, 180d). A chain cannot show that its own end is missing or was made anew: the daemon logs the number and hash of
 the last line when it starts and stops (`audit_head`), elsewhere than in the file, and `--head HASH` compares.
 
@@ -90,8 +90,8 @@ its own name lead to 127.0.0.1 (DNS rebinding) is refused.
 
 The trace opens in Perfetto, Chrome's tracing page and speedscope; docs/images/trace.mjs makes this picture of a running daemon with the last.
 
-A crash leaves `crash-20261122T000000Z-PID.txt` in the state directory (`$STATE_DIRECTORY`, set by systemd) and on standard error: signal, backtrace, last
-engine steps; the newest eight are kept.
+A crash leaves `crash-20261122T000000Z-PID.txt` in the state directory (`$STATE_DIRECTORY`, set by systemd) and on standard error: signal,
+backtrace, last engine steps; the newest eight are kept.
 
 )";
 
