@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "metrics/series/labels.h"
+#include "metrics/query.h"
 #include "runtime/base/clock.h"
 
 namespace inferd::alerts {
