@@ -177,7 +177,7 @@ Result<> GroupEvaluator::EvaluateAlert(const Rule& rule, ActiveAlerts& active, M
                                        Evaluation& out) {
   INFERD_ASSIGN_OR_RETURN(ActiveAlerts found, Found(rule, now, querier));
   const auto moved = [&](const Alert& alert, AlertState from, AlertState to) {
-    out.transitions.push_back({group_->name, rule.name, alert.labels, from, to, now});
+    out.transitions.push_back({group_->name, rule.name, alert.labels, from, to, now, alert.annotations});
   };
   for (auto& [labels, alert] : found) {
     const auto known = active.find(labels);

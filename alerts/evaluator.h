@@ -45,6 +45,7 @@ struct Transition {
   AlertState from = AlertState::kInactive;
   AlertState to = AlertState::kInactive;
   Millis at = 0;
+  std::map<std::string, std::string> annotations;
 };
 
 struct EvaluatorOptions {

@@ -39,6 +39,18 @@ struct Observability {
   std::vector<std::string> certificates;
   std::vector<std::string> compat;  // vllm, otel
   int max_series = 0;
+  Duration retention{};
+  Bytes history_bytes = 0;
+  Duration query_timeout{};
+  int query_samples = 0;
+};
+
+struct Alerts {
+  bool enabled = true;
+  std::vector<std::string> rules;
+  Duration interval{};
+  std::optional<std::string> instance;  // nothing: host name and port of the observability plane
+  std::optional<std::string> external_url;
 };
 
 // Service level objectives. A target of 0 is not kept.
@@ -109,6 +121,7 @@ struct Tracing {
 struct Config {
   Api api;
   Observability observability;
+  Alerts alerts;
   Slo slo;
   std::vector<Model> models;
   Queue queue;

@@ -161,6 +161,7 @@ struct App::Impl {
               .open_calls = open_calls,
               .reload = reload,
               .drain = drain,
+              .watchdog_feeds = attendant.feeds(),
               .keys = keys,
               .requests = requests,
               .steps = steps},
@@ -341,6 +342,7 @@ void App::Impl::Reload() {
     return;
   }
   keys.Set(plan->keys);
+  if (observability) observability->SetRules(std::move(plan->rules));
   settings.Set(SettingsOf(plan->config));
   access = plan->config.logs.access;
   prompts = PromptLoggingOf(plan->config.logs.prompts);

@@ -17,6 +17,7 @@
 #include "daemon/log.h"
 #include "daemon/observability/plane.h"
 #include "daemon/reload.h"
+#include "daemon/rules.h"
 #include "daemon/service_manager.h"
 #include "daemon/version.h"
 
@@ -78,6 +79,10 @@ int Main(int argc, char** argv) {
   // Whoever checks a file by hand has not the credentials of the service.
   if (const auto keys = LoadKeys(loaded->config); !keys && !(line.check && keys.error().code == Code::kUnavailable)) {
     std::cerr << keys.error().message << "\n";
+    return kExitUsage;
+  }
+  if (const auto rules = LoadRules(loaded->config.alerts); !rules) {
+    std::cerr << rules.error().message << "\n";
     return kExitUsage;
   }
   if (line.check) return kExitOk;

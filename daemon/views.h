@@ -8,7 +8,9 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "alerts/rule_file.h"
 #include "config/config.h"
 #include "daemon/api/api.h"
 #include "daemon/api/open_calls.h"
@@ -45,6 +47,7 @@ struct Views {
   const OpenCalls& open_calls;
   const ReloadOutcome& reload;
   const DrainState& drain;
+  const std::atomic<std::uint64_t>& watchdog_feeds;
   const Keys& keys;
   Ring<engine::RequestRecord>& requests;
   Ring<engine::StepRecord>& steps;  // of all engines
@@ -56,6 +59,8 @@ class ObservabilityPlane {
   virtual ~ObservabilityPlane() = default;
   // Binds and begins to answer; the port that was taken. kIo names the address.
   virtual Result<std::uint16_t> Start(const std::string& listen) = 0;
+  // Judges these alert rules from the next round on.
+  virtual void SetRules(std::vector<alerts::RuleGroup> rules) = 0;
   // The last steps and requests, one a line, as comments of Prometheus's text format.
   virtual std::string LastRecords() = 0;
   // What a scrape would give now, in Prometheus's text format.

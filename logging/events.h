@@ -290,12 +290,68 @@ struct TracesNotTaken {
   }
 };
 
+// About alerts.
+struct AlertFires {
+  std::string_view alertname = {};
+  std::optional<std::string_view> severity = {};
+  std::optional<std::string_view> summary = {};
+  std::string_view labels = {};
+  static constexpr EventType kType{.name = "alert_fires",
+                                   .level = Level::kWarn,
+                                   .component = Component::kMetrics,
+                                   .message = "alert {alertname} fires ({severity}): {summary}",
+                                   .help =
+                                       "A rule of the daemon's own has held for long enough. At level error when its severity is critical, "
+                                       "at level info when it is info.",
+                                   .message_id = "3f1b0f4f7f5c4d7c9a6e2b1d8c0a5e08"};
+  static constexpr auto Fields() {
+    return std::tuple{Field{"alertname", &AlertFires::alertname, "Name of the rule."},
+                      Field{"severity", &AlertFires::severity, "critical, warning or info."},
+                      Field{"summary", &AlertFires::summary, "What is wrong, in one line."},
+                      Field{"labels", &AlertFires::labels, "All labels of the alert."}};
+  }
+};
+
+struct AlertResolved {
+  std::string_view alertname = {};
+  std::optional<std::string_view> severity = {};
+  std::string_view labels = {};
+  static constexpr EventType kType{.name = "alert_resolved",
+                                   .level = Level::kInfo,
+                                   .component = Component::kMetrics,
+                                   .message = "alert {alertname} is resolved ({severity}): {labels}",
+                                   .help = "What an alert was about is over.",
+                                   .message_id = "3f1b0f4f7f5c4d7c9a6e2b1d8c0a5e09"};
+  static constexpr auto Fields() {
+    return std::tuple{Field{"alertname", &AlertResolved::alertname, "Name of the rule."},
+                      Field{"severity", &AlertResolved::severity, "critical, warning or info."},
+                      Field{"labels", &AlertResolved::labels, "All labels of the alert."}};
+  }
+};
+
+struct RuleFails {
+  std::string_view rule = {};
+  std::string_view group = {};
+  std::string_view trouble = {};
+  static constexpr EventType kType{.name = "rule_fails",
+                                   .level = Level::kWarn,
+                                   .component = Component::kMetrics,
+                                   .message = "rule {rule} of group {group} cannot be judged: {trouble}",
+                                   .help = "A rule has begun to fail, or fails in another way; its alerts stay as they were.",
+                                   .burst = 20};
+  static constexpr auto Fields() {
+    return std::tuple{Field{"rule", &RuleFails::rule, "Name of the rule."}, Field{"group", &RuleFails::group, "Name of its group."},
+                      Field{"trouble", &RuleFails::trouble, "What is wrong."}};
+  }
+};
+
 template <typename... E>
 struct EventList {
   static constexpr std::array<const EventInfo*, sizeof...(E)> kInfos{&kEvent<E>...};
 };
-using AllEvents = EventList<Note, CollectorNote, DaemonStarted, StateChanged, ModelLoaded, ReloadRefused, SettingChanged, SettingWaits,
-                            RequestEnded, LinesLost, LinesLeftOut, LogFileTrouble, AuditHeadIs, TracesNotTaken>;
+using AllEvents =
+    EventList<Note, CollectorNote, DaemonStarted, StateChanged, ModelLoaded, ReloadRefused, SettingChanged, SettingWaits, RequestEnded,
+              LinesLost, LinesLeftOut, LogFileTrouble, AuditHeadIs, TracesNotTaken, AlertFires, AlertResolved, RuleFails>;
 inline constexpr std::size_t kEvents = AllEvents::kInfos.size();
 
 // The place of an event in the list; kEvents for one that is not in it, as in tests.

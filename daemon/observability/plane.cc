@@ -4,6 +4,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -16,8 +19,11 @@
 #include "daemon/observability/daemon_metrics.h"
 #include "daemon/observability/debug_pages.h"
 #include "daemon/observability/handlers.h"
+#include "daemon/observability/query_api.h"
 #include "daemon/observability/server.h"
 #include "daemon/observability/status_page.h"
+#include "daemon/observability/watch.h"
+#include "daemon/rules.h"
 #include "daemon/version.h"
 #include "logging/flight_recorder.h"
 #include "logging/trace_export.h"
@@ -61,10 +67,32 @@ std::string HostName() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
 }
 
+// The first of the service manager's (systemd.exec(5), StateDirectory=); empty without one.
+std::string StateFolder() {
+  const char* folders = std::getenv("STATE_DIRECTORY");  // NOLINT(concurrency-mt-unsafe): nobody sets it
+  const std::string_view text = folders == nullptr ? "" : folders;
+  return std::string(text.substr(0, text.find(':')));
+}
+
 // A target of 0 is not kept.
 metrics::SloTargets TargetsOf(const config::Slo& slo) {
   const auto target = [](Duration duration) { return duration > Duration::zero() ? std::optional(duration) : std::nullopt; };
   return {.ttft = target(slo.ttft), .inter_token = target(slo.inter_token), .duration = target(slo.duration)};
+}
+
+WatchOptions WatchOptionsOf(const config::Config& config, std::uint16_t port) {
+  const auto millis = [](Duration duration) { return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count(); };
+  WatchOptions options;
+  options.interval = config.observability.interval;
+  options.history = {.retention = millis(config.observability.retention),
+                     .max_bytes = config.observability.history_bytes,
+                     .max_series = 2 * static_cast<std::size_t>(config.observability.max_series)};
+  const std::string instance = config.alerts.instance.value_or(HostName() + ":" + std::to_string(port));
+  options.rules.interval = millis(config.alerts.interval);
+  options.rules.evaluator.external_labels = {{"instance", instance}};
+  options.rules.evaluator.external_url = config.alerts.external_url.value_or("http://" + instance);
+  options.folder = StateFolder();
+  return options;
 }
 
 class Plane final : public ObservabilityPlane {
@@ -86,7 +114,8 @@ class Plane final : public ObservabilityPlane {
             views.clock, views.lifecycle, scraper_, static_cast<std::uint16_t>(views.models.size()),
             [&views](std::uint16_t m) { return LookAt(views, m); },
             [this](const metrics::Health& health) { return status_.Render(health); },
-            [this](const RequestHead& head) { return debug_.Handle(head); }),
+            [this](const RequestHead& head) { return debug_.Handle(head); },
+            [this](const RequestHead& head, const BodyReader& body) { return query_api_->Handle(head, body); }),
         debug_(views, flight_recorder_,
                {{"metrics.txt", [this] { return scraper_.Scrape(metrics::Format::kText, {}); }},
                 {"status.json", [this] { return status_.Render(handlers_.Judge()); }}}) {
@@ -111,13 +140,23 @@ class Plane final : public ObservabilityPlane {
 
   Result<std::uint16_t> Start(const std::string& listen) override {
     server_.emplace(
-        ObservabilityServerOptions{.listen = listen}, views_.clock, [this](const RequestHead& head) { return Guarded(head); },
-        ObservabilityHandlers::RouteOf);
+        ObservabilityServerOptions{.listen = listen}, views_.clock,
+        [this](const RequestHead& head, const BodyReader& body) { return Guarded(head, body); }, ObservabilityHandlers::RouteOf);
     daemon_metrics_.emplace(views_, *server_, traces_ ? &traces_->counters() : nullptr);
     registry_.Add(*daemon_metrics_);
+    INFERD_ASSIGN_OR_RETURN(auto rules, LoadRules(views_.config.alerts));
     INFERD_RETURN_IF_ERROR(server_->Start());
+    // Only now the port is known, by which receivers of alerts tell daemons apart.
+    watch_.emplace(WatchOptionsOf(views_.config, server_->port()), views_.clock, registry_, std::move(rules));
+    registry_.Add(*watch_);
+    query_api_.emplace(*watch_, views_.clock,
+                       QueryLimits{.timeout = views_.config.observability.query_timeout,
+                                   .samples = static_cast<std::uint64_t>(views_.config.observability.query_samples)});
+    registry_.Add(*query_api_);
+    open_ = true;
     recorder_.Start();
     collectors_.Start();
+    watch_->Start();
     registry_.Collect();
     if (const std::uint64_t n = registry_.overflowed(); n > 0) {
       Log(Level::kWarn, fmt::format("the metrics have more than observability.max_series = {} series: {} label values are shown as other",
@@ -126,11 +165,13 @@ class Plane final : public ObservabilityPlane {
     return server_->port();
   }
 
+  void SetRules(std::vector<alerts::RuleGroup> rules) override { watch_->Replace(std::move(rules)); }
   std::string LastRecords() override { return debug_.AsComments(); }
   std::string Exposition() override { return scraper_.Scrape(metrics::Format::kText, {}); }
 
   void Stop() override {
     if (server_) server_->Stop();
+    if (watch_) watch_->Stop();
     collectors_.Stop();
     recorder_.Stop();
     if (traces_) traces_->Stop();
@@ -153,16 +194,17 @@ class Plane final : public ObservabilityPlane {
   }
 
   // With keys configured, who is not on this machine needs one that may read metrics; probes of health and life need none.
-  HttpResponse Guarded(const RequestHead& head) {
+  HttpResponse Guarded(const RequestHead& head, const BodyReader& body) {
+    if (!open_) return {.status = 503, .content_type = "text/plain; charset=utf-8", .body = "starting\n", .headers = {}};
     const std::shared_ptr<const KeyStore> keys = *views_.keys.Get();
     const bool local = head.peer.starts_with("127.") || head.peer == "::1";
     if (keys == nullptr || local || head.path == "/livez" || head.path == "/readyz" || head.path == "/healthz")
-      return handlers_.Handle(head);
+      return handlers_.Handle(head, body);
     const auto key = BearerKey(head.Find("authorization"));
     const auto holder = key ? keys->Find(*key) : std::nullopt;
     // What requests did and how the daemon is configured is more than metrics.
     const bool debug = head.path.starts_with("/debug/");
-    if (holder && (holder->role == Role::kAdmin || (holder->role == Role::kMetrics && !debug))) return handlers_.Handle(head);
+    if (holder && (holder->role == Role::kAdmin || (holder->role == Role::kMetrics && !debug))) return handlers_.Handle(head, body);
     HttpResponse response;
     response.status = holder ? 403 : 401;
     response.content_type = "text/plain; charset=utf-8";
@@ -191,6 +233,9 @@ class Plane final : public ObservabilityPlane {
   std::optional<logging::TraceExporter> traces_;
   std::optional<ObservabilityServer> server_;
   std::optional<DaemonMetrics> daemon_metrics_;
+  std::optional<Watch> watch_;
+  std::optional<QueryApi> query_api_;
+  std::atomic<bool> open_{false};  // everything that requests look at is there
 };
 
 }  // namespace
