@@ -25,6 +25,7 @@ struct Context {
   void Fail(std::string_view what);
 };
 
+void AddAlerts(CLI::App& app, Context& context);
 void AddAudit(CLI::App& app, Context& context);  // verify
 void AddBench(CLI::App& app, Context& context);
 void AddChat(CLI::App& app, Context& context);
@@ -32,6 +33,8 @@ void AddConfig(CLI::App& app, Context& context);  // check, print
 void AddDoctor(CLI::App& app, Context& context);
 void AddModel(CLI::App& app, Context& context);   // inspect, verify
 void AddPromql(CLI::App& app, Context& context);  // test
+void AddQuery(CLI::App& app, Context& context);
+void AddRules(CLI::App& app, Context& context);  // check, test
 void AddStatus(CLI::App& app, Context& context);
 void AddTrace(CLI::App& app, Context& context);
 

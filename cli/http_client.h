@@ -32,7 +32,10 @@ class HttpClient {
   std::string api_key_;
 };
 
-// The message of an answer in OpenAI's error shape, or the beginning of the body.
+// Text as a value in a URL's query.
+std::string UrlEscaped(std::string_view text);
+
+// The message of an answer in OpenAI's or in Prometheus's error shape, or the beginning of the body.
 std::string ErrorMessage(const HttpResponse& response);
 
 // The id of the first model that the server has.
