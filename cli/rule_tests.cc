@@ -98,12 +98,14 @@ class Test {
   }
 
   void Run(const YAML::Node& node) {
-    std::vector<std::pair<Millis, YAML::Node>> checks;
-    for (const auto& check : node["alert_rule_test"]) {
+    // By time, and their places in the list: nodes themselves cannot be moved about, because assigning one changes the document.
+    std::vector<std::pair<Millis, std::size_t>> checks;
+    const YAML::Node alert_checks = node["alert_rule_test"];
+    for (const auto& check : alert_checks) {
       OnlyKeys(check, {"eval_time", "alertname", "exp_alerts"});
-      checks.emplace_back(start_ + TimeOf(check["eval_time"], 0), check);
+      checks.emplace_back(start_ + TimeOf(check["eval_time"], 0), checks.size());
     }
-    std::ranges::stable_sort(checks, {}, [](const auto& check) { return check.first; });
+    std::ranges::sort(checks);
     Millis last = checks.empty() ? start_ : checks.back().first;
     for (const auto& check : node["promql_expr_test"]) {
       OnlyKeys(check, {"expr", "eval_time", "exp_samples"});
@@ -113,7 +115,7 @@ class Test {
     for (Millis now = start_; now <= last; now += settings_.interval) {
       Evaluate(now);
       // What holds at a moment between two evaluations is what the first of them found.
-      for (; next != checks.end() && next->first < now + settings_.interval; ++next) CheckAlerts(next->second);
+      for (; next != checks.end() && next->first < now + settings_.interval; ++next) CheckAlerts(alert_checks[next->second]);
     }
     for (const auto& check : node["promql_expr_test"]) CheckExpression(check);
   }

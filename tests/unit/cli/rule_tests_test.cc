@@ -73,7 +73,7 @@ TEST_F(RuleTests, FailWhatIsNot) {
 )");
   EXPECT_EQ(report.passed, 0);
   ASSERT_EQ(report.failures.size(), 7U);
-  EXPECT_THAT(report.failures[1], HasSubstr("t, at 3m: alert High:\n    expected:\n      {alertname=\"High\", severity=\"critical\"}"));
+  EXPECT_THAT(report.failures[2], HasSubstr("t, at 3m: alert High:\n    expected:\n      {alertname=\"High\", severity=\"critical\"}"));
   EXPECT_THAT(report.failures[0], HasSubstr("t, at 1m: alert High:\n")) << "in the order of their times";
   EXPECT_THAT(report.failures[4], HasSubstr("t, at 1m: twice:\n    expected:\n      twice 7\n    got:\n      twice 6"));
 }

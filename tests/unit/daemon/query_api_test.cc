@@ -209,7 +209,8 @@ TEST_F(QueryApiTest, CountsWhatBecameOfQueries) {
   Get("query", "query=up");
   Get("query", "query=(");
   std::map<std::string, double> outcomes;
-  for (const auto& metric : api_->Collect().at(0).metric) outcomes[metric.label.at(0).value] = metric.counter.value;
+  const auto families = api_->Collect();
+  for (const auto& metric : families.at(0).metric) outcomes[metric.label.at(0).value] = metric.counter.value;
   EXPECT_EQ(outcomes, (std::map<std::string, double>{{"ok", 1}, {"bad", 1}, {"refused", 0}, {"timeout", 0}, {"busy", 0}}));
 }
 
