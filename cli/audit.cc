@@ -8,6 +8,8 @@
 
 #include "cli/commands.h"
 #include "cli/text.h"
+#include "config/value.h"
+#include "runtime/base/clock.h"
 
 namespace inferd::cli {
 
@@ -20,8 +22,16 @@ void AddAudit(CLI::App& app, Context& context) {
   const auto head = std::make_shared<std::string>();
   verify->add_option("FILE", *file, "The audit log; the files that were rotated from it are read first")->required();
   verify->add_option("--head", *head, "The hash that the last line must have, as the daemon logged it (event audit_head)");
-  verify->callback([&context, file, head] {
-    const auto report = logging::VerifyAudit(*file, head->empty() ? std::nullopt : std::optional(*head));
+  const auto keep = std::make_shared<std::string>("180d");
+  const CLI::Validator is_duration([](const std::string& text) { return config::ParseDuration(text) ? "" : text + " is no duration"; },
+                                   "DURATION");
+  verify->add_option("--keep", *keep, "logs.audit.keep of the daemon: lines younger than that must all be there")
+      ->check(is_duration)
+      ->capture_default_str();
+  verify->callback([&context, file, head, keep] {
+    const auto report = logging::VerifyAudit(*file, {.head = head->empty() ? std::nullopt : std::optional(*head),
+                                                     .keep = *config::ParseDuration(*keep),
+                                                     .now = SystemClock().WallNow()});
     if (!report) return context.Fail(report.error().message);
     if (report->fault) {
       return context.Fail(PrintableLine(report->fault->file, 1000) + ":" + std::to_string(report->fault->line) + ": this line " +

@@ -1,5 +1,8 @@
-// inferctl trace ID: where one request spent its time, as the daemon's flight recorder has it.
+// inferctl trace ID: where one request spent its time, as the daemon's flight recorder has it, or a file that was written when it had.
+#include <zlib.h>
+
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cmath>
 #include <cstdio>
@@ -30,11 +33,15 @@ double Seconds(const Json& request, const char* key) {
   return request.contains(key) && request[key].is_number() ? request[key].get<double>() : -1;
 }
 
-// In the order in which they were reached; what came behind the last token is the writing of the answer's end.
+// In the order in which they were reached; before the queue the body is read and made into tokens, behind the last token the answer's end
+// is written.
 std::vector<Stage> StagesOf(const Json& request) {
   std::vector<Stage> stages;
   const double total = std::max(Seconds(request, "total_seconds"), 0.0);
-  double at = 0;
+  const double queued = Seconds(request, "queue_seconds");
+  double at = Seconds(request, "first_token_seconds") - Seconds(request, "prefill_seconds") - queued;
+  if (queued < 0 || Seconds(request, "first_token_seconds") < 0) at = 0;
+  if (at > 0) stages.push_back({"reading", 0, at});
   for (const auto& [name, key] : {std::pair{"queue", "queue_seconds"}, {"prefill", "prefill_seconds"}, {"decode", "decode_seconds"}}) {
     const double length = Seconds(request, key);
     if (length < 0) break;
@@ -66,6 +73,25 @@ void Print(const Json& request) {
   std::printf("\n%s", Table(rows, /*header=*/true).c_str());
 }
 
+// The request in a log file or in saved flight data, compressed or not: the last line that is about its end. Nothing when there is none.
+Result<Json> FindIn(const std::string& path, const std::string& id) {
+  const std::unique_ptr<gzFile_s, int (*)(gzFile)> file(::gzopen(path.c_str(), "rbe"), &::gzclose);
+  if (!file) return Error(Code::kIo, path + " cannot be read");
+  Json found;
+  std::string line;
+  std::array<char, 64U << 10U> piece;
+  while (::gzgets(file.get(), piece.data(), static_cast<int>(piece.size())) != nullptr) {
+    line += piece.data();
+    if (line.back() != '\n' && line.size() < (1U << 20U)) continue;
+    if (line.find("\"request_id\":\"" + id + '"') != std::string::npos) {
+      Json parsed = Json::parse(line.substr(line.find('{')), nullptr, /*allow_exceptions=*/false);
+      if (parsed.is_object() && parsed.value("request_id", "") == id && parsed.contains("total_seconds")) found = std::move(parsed);
+    }
+    line.clear();
+  }
+  return found;
+}
+
 bool IsSane(const std::string& id) {
   return !id.empty() && id.size() <= 64 &&
          std::ranges::all_of(id, [](unsigned char c) { return std::isalnum(c) != 0 || c == '.' || c == '_' || c == ':' || c == '-'; });
@@ -77,15 +103,22 @@ void AddTrace(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("trace", "Show where one request spent its time");
   const auto id = std::make_shared<std::string>();
   const auto as_json = std::make_shared<bool>(false);
+  const auto files = std::make_shared<std::vector<std::string>>();
   command->add_option("REQUEST_ID", *id, "X-Request-Id of the answer")->required();
+  command->add_option("--in", *files, "Where to look when the daemon does not know it any more: log files, saved flight data (.gz too)");
   command->add_flag("--json", *as_json, "Print JSON");
-  command->callback([&context, id, as_json] {
+  command->callback([&context, id, as_json, files] {
     if (!IsSane(*id)) return context.Fail("this is no request id: letters, digits and ._:- are allowed, at most 64 of them");
     HttpClient client(context.api_key);
     const auto answer = client.Get(JoinUrl(context.observe_url, "/debug/requests?id=" + *id), kTimeout);
-    if (!answer) return context.Fail(answer.error().message);
-    const Json request = Json::parse(answer->body, nullptr, /*allow_exceptions=*/false);
-    if (answer->status != 200 || !request.is_object()) return context.Fail(ErrorMessage(*answer));
+    Json request;
+    if (answer && answer->status == 200) request = Json::parse(answer->body, nullptr, /*allow_exceptions=*/false);
+    for (auto file = files->begin(); !request.is_object() && file != files->end(); ++file) {
+      const auto found = FindIn(*file, *id);
+      if (!found) return context.Fail(found.error().message);
+      request = *found;
+    }
+    if (!request.is_object()) return context.Fail(answer ? ErrorMessage(*answer) : answer.error().message);
     if (*as_json) {
       std::printf("%s\n", request.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
     } else {

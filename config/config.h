@@ -86,6 +86,7 @@ struct Auth {
 };
 
 struct Lifecycle {
+  Duration start_patience{};
   Duration drain_timeout{};
   Duration stop_timeout{};
 };

@@ -103,6 +103,8 @@ template <typename... F>
 struct Overloaded : F... {
   using F::operator()...;
 };
+template <typename... F>
+Overloaded(F...) -> Overloaded<F...>;  // Clang 14 does not deduce aggregates
 
 }  // namespace
 

@@ -32,7 +32,8 @@ const std::array kKeys{
         .min = 1,
         .slot = [](Config& c, Indices) -> Slot { return &c.api.listen; },
         .help = "Addresses that the OpenAI-compatible API listens on, each an IP address and a port. Write IPv6 addresses in brackets: "
-                "\"[::1]:8080\". Port 0 takes a free port and logs it. Without auth.keys_file only loopback addresses are allowed."},
+                "\"[::1]:8080\". Port 0 takes a free port and logs it. Without auth.keys_file only loopback addresses are allowed. "
+                "Sockets that systemd holds (inferd.socket) stand in for all of them."},
     Key{.name = "api.threads",
         .kind = Kind::kInteger,
         .fallback = "1",
@@ -338,12 +339,21 @@ const std::array kKeys{
         .unset = "null",
         .reloadable = true,
         .slot = [](Config& c, Indices) -> Slot { return &c.auth.keys_file; },
-        .help = "File with the API keys that are accepted, one line name:role:sha256 each, where sha256 is the SHA-256 of the key in "
-                "hexadecimal. Roles are user, metrics and admin. A reload reads the file again. credential:NAME is the "
-                "credential that systemd's LoadCredential=NAME:FILE hands over; a restart reads it again. null: everybody may ask, and "
-                "only loopback "
-                "addresses "
-                "may be listened on."},
+        .help =
+            "File with the API keys that are accepted, one line name:role:sha256 each, where sha256 is the SHA-256 of the key in "
+            "hexadecimal. Roles are user, metrics and admin. A reload reads the file again. credential:NAME is the "
+            "credential that systemd's LoadCredential=NAME:FILE hands over: anew at a restart and, by systemd 252, at a systemctl reload. "
+            "null: everybody may ask, and only loopback addresses may be listened on."},
+    Key{.name = "lifecycle.start_patience",
+        .kind = Kind::kDuration,
+        .fallback = "10s",
+        .min = 0,
+        .max = kHour,
+        .slot = [](Config& c, Indices) -> Slot { return &c.lifecycle.start_patience; },
+        .help =
+            "With sockets that systemd holds: how long after the start clients wait in them for models that load. When this has passed, "
+            "they are answered 503 until the models are ready. Models that take longer to load want more, for a restart that no client "
+            "notices."},
     Key{.name = "lifecycle.drain_timeout",
         .kind = Kind::kDuration,
         .fallback = "30s",

@@ -39,7 +39,7 @@ logging::RequestEnded AccessEvent(const CallEnd& end) {
   const engine::RequestRecord& record = *end.record;
   event.outcome = engine::OutcomeName(record.outcome);
   if (record.outcome == engine::Outcome::kRejected) event.reason = engine::RefusalReasonName(record.refusal);
-  event.queue = Between(record.received, record.scheduled);
+  event.queue = Between(record.admitted, record.scheduled);
   event.first_token = Between(record.received, record.first_token);
   event.prefill = Between(record.scheduled, record.first_token);
   event.decode = Between(record.first_token, record.last_token);

@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <mutex>
@@ -42,8 +41,6 @@ constexpr std::size_t kRequestRing = 8192;
 constexpr std::size_t kStepRing = 16384;
 // What a cut request gets to tell its client so.
 constexpr Duration kCutGrace = std::chrono::seconds(2);
-// Clients of a socket that was handed over wait this long for a model that loads; then they are told so.
-constexpr Duration kPatientStart = std::chrono::seconds(10);
 // A connection that was taken just before a drain gets this long to send its first request.
 constexpr Duration kLateRequest = std::chrono::milliseconds(250);
 
@@ -374,13 +371,13 @@ void App::Impl::Cut(std::string_view why) {
 
 void App::Impl::SaveEvidence(const std::string& why) {
   ProcessLog().Write(logging::StateChanged{.state = "stalled", .reason = why}, Level::kCritical);
-  const char* folder = std::getenv("STATE_DIRECTORY");
-  if (folder == nullptr || *folder == '\0') {
+  const std::string folder = StateFolder();
+  if (folder.empty()) {
     ProcessLog().Drain(kLastWords);
     return;
   }
   const std::string report = StallReport(views, why) + (observability ? observability->LastRecords() + observability->Exposition() : "");
-  if (const auto saved = SaveFlightData(std::string(folder) + "/flight", report, clock.WallNow()); saved) {
+  if (const auto saved = SaveFlightData(folder + "/flight", report, clock.WallNow()); saved) {
     Log(Level::kCritical, "flight data saved to " + *saved);
   } else {
     Log(Level::kError, "flight data not saved: " + saved.error().message);
@@ -427,11 +424,12 @@ void App::Impl::Drain() {
 }
 
 int App::Impl::Serve() {
-  const MonotonicTime begin = clock.Now();
+  // Sockets that were handed over let clients wait for the model; our own ones tell them at once to come back later.
+  const MonotonicTime patient_until =
+      clock.Now() + (options.service.sockets().empty() ? Duration{} : start_config.lifecycle.start_patience);
   bool accepting = false;
   for (;;) {
-    // Sockets that were handed over let clients wait for the model; our own ones tell them at once to come back later.
-    if (!accepting && (options.service.sockets().empty() || lifecycle.ready() || clock.Now() - begin > kPatientStart)) {
+    if (!accepting && (lifecycle.ready() || clock.Now() >= patient_until)) {
       http.Accept();
       accepting = true;
     }

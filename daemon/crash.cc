@@ -2,36 +2,55 @@
 
 #include <execinfo.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <string_view>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "daemon/version.h"
 
 namespace inferd::daemon {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr std::array kSignals{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 constexpr std::size_t kSteps = 64;
 constexpr int kFrames = 64;
+constexpr std::string_view kPrefix = "crash-";
+constexpr std::size_t kReports = 8;  // kept in the folder, at most
 
 // Plain memory: a handler may touch nothing that allocates or locks.
 std::array<char, 4096> g_path{};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 std::atomic<const logging::FlightRecorder*> g_recorder{nullptr};
 std::atomic<bool> g_crashing{false};
+int g_patience_ms = 1000;                            // that the reader of a full pipe is waited for, once
 alignas(16) std::array<char, 64U << 10U> g_stack{};  // the main thread's overflowed one cannot be used
 
+// Nobody may be reading standard error: a process that waits for that would not die. What a pipe that poll calls writable takes without
+// waiting is PIPE_BUF (pipe(7)).
 void Write(int fd, std::string_view text) {
   while (!text.empty()) {
-    const ssize_t n = ::write(fd, text.data(), text.size());
+    pollfd ready{.fd = fd, .events = POLLOUT, .revents = 0};
+    if (::poll(&ready, 1, g_patience_ms) != 1) {
+      g_patience_ms = 0;
+      return;
+    }
+    const ssize_t n = ::write(fd, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
     if (n <= 0) return;
     text.remove_prefix(static_cast<std::size_t>(n));
   }
@@ -61,8 +80,13 @@ std::string_view SignalName(int number) {
 void WriteEvidence(int fd, int number, const siginfo_t* info) {
   Write(fd, "inferd crashed: ");
   Write(fd, SignalName(number));
-  Write(fd, " at address 0x");
-  Write(fd, reinterpret_cast<std::uintptr_t>(info->si_addr), 16);
+  if (info->si_code > 0) {
+    Write(fd, " at address 0x");
+    Write(fd, reinterpret_cast<std::uintptr_t>(info->si_addr), 16);
+  } else {
+    Write(fd, " sent by process ");
+    Write(fd, static_cast<std::uint64_t>(info->si_pid));
+  }
   Write(fd, ", pid ");
   Write(fd, static_cast<std::uint64_t>(::getpid()));
   Write(fd, ", thread ");
@@ -89,19 +113,39 @@ void WriteEvidence(int fd, int number, const siginfo_t* info) {
   });
 }
 
+void Copy(int from, int to) {
+  std::array<char, 4096> block;
+  ::lseek(from, 0, SEEK_SET);
+  for (ssize_t n = 0; (n = ::read(from, block.data(), block.size())) > 0;)
+    Write(to, std::string_view(block.data(), static_cast<std::size_t>(n)));
+}
+
 // SA_RESETHAND has put the default action back: returning repeats the fault, so the process dies as it would have.
 void OnCrash(int number, siginfo_t* info, void*) {
   if (!g_crashing.exchange(true)) {
-    WriteEvidence(STDERR_FILENO, number, info);
-    const int fd = g_path[0] == '\0' ? -1 : ::open(g_path.data(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd >= 0) {
-      WriteEvidence(fd, number, info);
-      ::fsync(fd);
-      ::close(fd);
+    // In memory first: backtrace_symbols_fd waits for whoever reads, and the disk may be full.
+    const int memory = ::memfd_create("crash", MFD_CLOEXEC);
+    WriteEvidence(memory, number, info);
+    const int file = g_path[0] == '\0' ? -1 : ::open(g_path.data(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (file >= 0) {
+      Copy(memory, file);
+      ::fsync(file);
     }
+    Copy(memory, STDERR_FILENO);
   }
   // A signal that somebody sent, such as the service manager's watchdog, does not come again by itself (kill(2): si_code is 0 or less).
   if (info->si_code <= 0) ::raise(number);
+}
+
+// Makes room for one more report: whoever crashes again and again must not fill the disk.
+void RemoveOldest(const fs::path& folder) {
+  std::error_code error;
+  std::vector<std::pair<fs::file_time_type, fs::path>> reports;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    if (entry->path().filename().string().starts_with(kPrefix)) reports.emplace_back(entry->last_write_time(error), entry->path());
+  }
+  std::sort(reports.begin(), reports.end(), std::greater<>());
+  for (std::size_t i = kReports - 1; i < reports.size(); ++i) fs::remove(reports[i].second, error);
 }
 
 }  // namespace
@@ -109,8 +153,9 @@ void OnCrash(int number, siginfo_t* info, void*) {
 void InstallCrashHandler(const std::string& folder) {
   if (!folder.empty()) {
     std::error_code ignored;
-    std::filesystem::create_directories(folder, ignored);
-    std::snprintf(g_path.data(), g_path.size(), "%s/crash-%d.txt", folder.c_str(), static_cast<int>(::getpid()));
+    fs::create_directories(folder, ignored);
+    RemoveOldest(folder);
+    std::snprintf(g_path.data(), g_path.size(), "%s/%s%d.txt", folder.c_str(), kPrefix.data(), static_cast<int>(::getpid()));
   }
   std::array<void*, 4> frames;
   ::backtrace(frames.data(), static_cast<int>(frames.size()));  // loads what it needs now

@@ -5,7 +5,6 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <utility>
@@ -87,8 +86,7 @@ int Main(int argc, char** argv) {
   }
   if (line.check) return kExitOk;
 
-  const char* state = std::getenv("STATE_DIRECTORY");  // systemd.exec(5); NOLINT(concurrency-mt-unsafe): nobody sets it
-  InstallCrashHandler(state != nullptr ? state : "");
+  InstallCrashHandler(StateFolder());
   OpenLog(loaded->config.logs);
   int code = kExitFailure;
   {

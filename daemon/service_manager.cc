@@ -74,6 +74,13 @@ Result<std::string> CredentialPath(const std::string& path) {
   return std::string(folder) + "/" + name;
 }
 
+std::string StateFolder() {
+  const char* folders = std::getenv("STATE_DIRECTORY");
+  if (folders == nullptr) return "";
+  const std::string_view list = folders;
+  return std::string(list.substr(0, list.find(':')));
+}
+
 void ServiceManager::Stopping() const { Tell("STOPPING=1"); }
 void ServiceManager::Status(std::string_view text) const { Tell("STATUS=" + std::string(text)); }
 void ServiceManager::ExtendTimeout(Duration more) const { Tell("EXTEND_TIMEOUT_USEC=" + std::to_string(Microseconds(more))); }

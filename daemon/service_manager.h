@@ -54,4 +54,8 @@ class ServiceManager {
 // is itself. kUnavailable when none were handed over, kInvalidArgument for a name that is not one file's.
 Result<std::string> CredentialPath(const std::string& path);
 
+// The folder for what outlives the process: the first of STATE_DIRECTORY (systemd.exec(5); a drop-in may add others). Empty: none was
+// given.
+std::string StateFolder();
+
 }  // namespace inferd::daemon

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <cstdio>
 #include <memory>
 #include <span>
 #include <system_error>
@@ -48,6 +49,19 @@ std::optional<Parsed> Parse(std::string_view line) {
   if (line.substr(line.size() - tail, kPrevKey.size()) != kPrevKey) return std::nullopt;
   parsed.prev = line.substr(line.size() - kHashDigits - 2, kHashDigits);
   return parsed;
+}
+
+// The day of a line that Parse takes; nothing when it has none.
+std::optional<std::chrono::sys_days> DayOf(std::string_view line) {
+  constexpr std::string_view kTimeKey = ",\"time\":\"";
+  const std::size_t at = line.find(kTimeKey);
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::string text(line.substr(at + kTimeKey.size(), 10));
+  int year = 0;
+  unsigned month = 0, day = 0;
+  if (std::sscanf(text.c_str(), "%4d-%2u-%2u", &year, &month, &day) != 3) return std::nullopt;  // NOLINT(cert-err34-c): digits are bounded
+  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month), std::chrono::day(day)};
+  return date.ok() ? std::optional(std::chrono::sys_days(date)) : std::nullopt;
 }
 
 // Calls `use` with each line and whether it has its line break. Reads gzip as well as plain text.
@@ -172,7 +186,7 @@ AuditLog::AuditLog(AuditOptions options, AuditHead head, const Clock& clock, Fil
     : options_(std::move(options)),
       clock_(clock),
       counters_(counters),
-      file_(FileOptions(options_), clock, calls, counters,
+      file_(FileOptions(options_), clock, calls, tries_,
             // A line beside the chain would break it: the chain itself says what was lost.
             {.describe = [](const Loss&) { return std::string(); }, .trouble = std::move(trouble)}),
       head_(std::move(head)) {
@@ -211,7 +225,8 @@ bool AuditLog::Write(const std::deque<std::pair<WallTime, AuditAct>>& acts) {
   }
   file_.Tick();
   if (!file_.Append(text)) return false;
-  file_.Sync();
+  file_.Sync();  // when that fails the lines are in the file all the same: writing them again would break the chain
+  counters_.bytes.fetch_add(text.size(), std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
   head_ = std::move(head);
   return true;
@@ -259,7 +274,7 @@ void AuditLog::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-Result<AuditReport> VerifyAudit(const std::string& path, const std::optional<std::string>& head) {
+Result<AuditReport> VerifyAudit(const std::string& path, const AuditCheck& check) {
   std::vector<std::string> files;
   for (const RotatedFile& file : ListRotated(path)) files.push_back(file.path);
   if (::access(path.c_str(), F_OK) == 0) files.push_back(path);
@@ -282,6 +297,11 @@ Result<AuditReport> VerifyAudit(const std::string& path, const std::optional<std
         report.first_seq = parsed->seq;
         if (parsed->seq == 1 && parsed->prev != AuditHead{}.hash)
           return fault(file, number, "is the first of the chain but says that another was before it");
+        const auto day = DayOf(line);
+        if (parsed->seq > 1 && (!day || *day > check.now - check.keep))
+          return fault(file, number,
+                       "is the first that is there but has the number " + std::to_string(parsed->seq) +
+                           ": lines are missing before it, and they were not old enough to be removed");
       } else if (parsed->seq <= report.head.seq) {
         return fault(file, number,
                      "has the number " + std::to_string(parsed->seq) + " behind number " + std::to_string(report.head.seq) +
@@ -299,9 +319,9 @@ Result<AuditReport> VerifyAudit(const std::string& path, const std::optional<std
       last_number = number;
     }));
   }
-  if (!report.fault && head && *head != report.head.hash) {
+  if (!report.fault && check.head && *check.head != report.head.hash) {
     report.fault = AuditReport::Fault{last_file, last_number,
-                                      "is not the one with the hash " + *head + ": it was altered, or lines behind it are missing"};
+                                      "is not the one with the hash " + *check.head + ": it was altered, or lines behind it are missing"};
   }
   return report;
 }

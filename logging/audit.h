@@ -1,7 +1,7 @@
 // The audit log: every sensitive act, one JSON line each, in an order that nobody can change unseen: a line ends in the SHA-256 of the line
 // before it. Lines are on the disk (fdatasync) before they count as written, a whole batch at a time, on a thread of its own: a slow disk
-// delays nobody who acts. While the file cannot be written the acts wait; those for which there is no more room are counted, and the
-// chain says how many.
+// delays nobody who acts. A disk that fails to sync is told as trouble. While the file cannot be written the acts wait; those for which
+// there is no more room are counted, and the chain says how many.
 //
 //   {"seq":7,"time":"...","act":"config_reload","actor":"SIGHUP","client":"","target":"inferd.yaml","outcome":"ok","detail":"","prev":"<64
 //   hex>"}
@@ -77,6 +77,7 @@ class AuditLog {
   const AuditOptions options_;
   const Clock& clock_;
   LogCounters& counters_;
+  LogCounters tries_;  // what the file counts: a line that failed is tried again, so it is no lost one
   RotatingFile file_;  // the thread's
   mutable std::mutex mutex_;
   std::condition_variable woken_;
@@ -105,8 +106,15 @@ struct AuditReport {
   std::optional<Fault> fault;  // the first one
 };
 
-// Reads the audit log `path` and its rotated files, compressed or not, oldest first. A changed or cut off end leaves no trace in the chain
-// itself: `head`, if given, is the hash that the last line must have (the daemon logs it as audit_head). kNotFound when there is no file.
-Result<AuditReport> VerifyAudit(const std::string& path, const std::optional<std::string>& head = std::nullopt);
+struct AuditCheck {
+  // The hash that the last line must have (the daemon logs it as audit_head): a changed or cut off end leaves no trace in the chain itself.
+  std::optional<std::string> head = {};
+  // AuditOptions::keep. The log may begin behind line 1 only where what is missing was old enough to be removed.
+  Duration keep = AuditOptions{}.keep;
+  WallTime now{};
+};
+
+// Reads the audit log `path` and its rotated files, compressed or not, oldest first. kNotFound when there is no file.
+Result<AuditReport> VerifyAudit(const std::string& path, const AuditCheck& check);
 
 }  // namespace inferd::logging

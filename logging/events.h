@@ -185,7 +185,7 @@ struct RequestEnded {
                       Field{"point", &R::point, "Which admission point refused it."},
                       Field{"why", &R::why, "The message that the client got."},
                       Field{"total_seconds", &R::total, "From the end of its headers to the end of the answer."},
-                      Field{"queue_seconds", &R::queue, "From its arrival to its first engine step."},
+                      Field{"queue_seconds", &R::queue, "From its admission to its first engine step."},
                       Field{"first_token_seconds", &R::first_token, "From its arrival to its first token."},
                       Field{"prefill_seconds", &R::prefill, "From its first engine step to its first token."},
                       Field{"decode_seconds", &R::decode, "From its first token to its last."},

@@ -42,11 +42,14 @@ class TraceWriter {
     AppendJsonString(name, text);
     names_.push_back(text + "}}");
   }
-  // A span of time on a track. Nothing when it ended before the beginning.
-  void Complete(std::string_view name, int process, std::uint64_t thread, MonotonicTime from, MonotonicTime to,
+  // A span of time on a track, inside the one that it is a part of. Nothing when it ended before the beginning. Viewers add begin and
+  // length as floating-point numbers, and some are lost when a span then seems to end behind the beginning of the next or the end of its
+  // whole: a span is shown a nanosecond shorter, a part two.
+  void Complete(std::string_view name, int process, std::uint64_t thread, MonotonicTime from, MonotonicTime to, bool part,
                 std::string_view arguments = {}) {
     if (to < begin_ || to < from) return;
     from = std::max(from, begin_);
+    to = std::max(from, to - std::chrono::nanoseconds(part ? 2 : 1));
     std::string text = Head(name, 'X', process, thread);
     text += R"(,"ts":)";
     AppendMicroseconds(from - begin_, text);
@@ -58,6 +61,14 @@ class TraceWriter {
       text += '}';
     }
     events_.push_back({from - begin_, text + '}'});
+  }
+  // A moment on a track.
+  void Instant(std::string_view name, int process, std::uint64_t thread, MonotonicTime at) {
+    if (at < begin_) return;
+    std::string text = Head(name, 'i', process, thread);
+    text += R"(,"s":"t","ts":)";
+    AppendMicroseconds(at - begin_, text);
+    events_.push_back({at - begin_, text + '}'});
   }
   void Counter(std::string_view name, int process, std::uint64_t thread, MonotonicTime at, std::uint64_t value) {
     if (at < begin_) return;
@@ -170,10 +181,10 @@ std::string ChromeTrace(std::span<const StepRecord> steps, std::span<const Reque
     }
     const MonotonicTime planned = step.start + step.plan;
     const MonotonicTime forwarded = planned + step.forward;
-    writer.Complete(engine::StepPhaseName(step.phase), kEngines, track, step.start, forwarded + step.sample, StepArguments(step));
-    writer.Complete("plan", kEngines, track, step.start, planned);
-    writer.Complete("forward", kEngines, track, planned, forwarded);
-    writer.Complete("sample", kEngines, track, forwarded, forwarded + step.sample);
+    writer.Complete(engine::StepPhaseName(step.phase), kEngines, track, step.start, forwarded + step.sample, false, StepArguments(step));
+    writer.Complete("plan", kEngines, track, step.start, planned, true);
+    writer.Complete("forward", kEngines, track, planned, forwarded, true);
+    writer.Complete("sample", kEngines, track, forwarded, forwarded + step.sample, true);
     const std::string of = " (" + std::string(model_name(step.model)) + ")";
     writer.Counter("queue depth" + of, kEngines, track, step.start, step.queue_depth);
     writer.Counter("running" + of, kEngines, track, step.start, step.running);
@@ -189,13 +200,16 @@ std::string ChromeTrace(std::span<const StepRecord> steps, std::span<const Reque
     arguments += ",\"trace_id\":";
     AppendJsonString(request.trace_id.view(), arguments);
     arguments += ',' + Argument("prompt_tokens", request.prompt_tokens) + ',' + Argument("generated_tokens", request.generated_tokens);
-    writer.Complete(engine::OutcomeName(request.outcome), kRequests, track, request.received, request.ended, arguments);
+    writer.Complete(engine::OutcomeName(request.outcome), kRequests, track, request.received, request.ended, false, arguments);
     const auto stage = [&](std::string_view name, MonotonicTime from, MonotonicTime to) {
-      if (Reached(from)) writer.Complete(name, kRequests, track, from, Reached(to) ? to : request.ended);
+      if (Reached(from)) writer.Complete(name, kRequests, track, from, Reached(to) ? to : request.ended, true);
     };
     stage("queue", request.admitted, request.scheduled);
     stage("prefill", request.scheduled, request.first_token);
     stage("decode", request.first_token, request.last_token);
+    for (const MonotonicTime preempted : request.preempted) {
+      if (Reached(preempted)) writer.Instant("preempted", kRequests, track, preempted);
+    }
   }
   return writer.Take(wall_begin);
 }
@@ -229,7 +243,7 @@ void AppendRequestJson(const RequestRecord& record, std::string_view model, std:
   AppendTime(record.received_wall, time);
   text("received", time);
   seconds("total_seconds", record.received, record.ended);
-  seconds("queue_seconds", record.received, record.scheduled);
+  seconds("queue_seconds", record.admitted, record.scheduled);
   seconds("first_token_seconds", record.received, record.first_token);
   seconds("prefill_seconds", record.scheduled, record.first_token);
   seconds("decode_seconds", record.first_token, record.last_token);

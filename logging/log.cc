@@ -5,7 +5,10 @@
 #include <sys/prctl.h>
 
 #include <chrono>
+#include <mutex>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "logging/output.h"
 
@@ -15,17 +18,19 @@ namespace {
 constexpr Duration kWindow = std::chrono::seconds(10);
 constexpr auto kTick = std::chrono::milliseconds(250);
 
-// Counts what has passed through the queue. Stands last among the sinks.
+// Counts what has passed through the queue: lines, and calls to look after the outputs. Stands last among the sinks.
 class Turnstile final : public spdlog::sinks::sink {
  public:
   void log(const spdlog::details::log_msg&) override { passed_.fetch_add(1, std::memory_order_release); }
-  void flush() override {}
+  void flush() override { calls_.fetch_add(1, std::memory_order_release); }
   void set_pattern(const std::string&) override {}
   void set_formatter(std::unique_ptr<spdlog::formatter>) override {}
   std::uint64_t passed() const { return passed_.load(std::memory_order_acquire); }
+  std::uint64_t calls() const { return calls_.load(std::memory_order_acquire); }
 
  private:
   std::atomic<std::uint64_t> passed_{0};
+  std::atomic<std::uint64_t> calls_{0};
 };
 
 }  // namespace
@@ -39,15 +44,36 @@ struct Log::Backend {
   std::shared_ptr<Turnstile> turnstile;
   std::shared_ptr<spdlog::async_logger> logger;
   Outputs outputs;
-  std::atomic<std::uint64_t> taken{0};
+  std::atomic<std::uint64_t> taken{0};  // lines that were or will be put into the queue
+
+  // What is said before the outputs are there, by one that is being made: its file cannot be opened. Kept for all of them.
+  std::mutex early_mutex;
+  std::vector<std::pair<Level, std::string>> early;
+  std::atomic<bool> added{false};
+  bool KeepEarly(Level level, const std::string& bytes) {
+    if (added.load(std::memory_order_acquire)) return false;
+    const std::lock_guard lock(early_mutex);
+    if (added.load(std::memory_order_relaxed)) return false;
+    early.emplace_back(level, bytes);
+    return true;
+  }
+
+  // At most one call to look after the outputs is on its way. A queue that overruns may throw it out, which is no lost line.
+  std::uint64_t calls = 0;
+  std::uint64_t calls_lost = 0;
+  bool CallUnderway() const { return turnstile->calls() + calls_lost < calls; }
+  // Lines that the queue has thrown out; one fewer while that may have been the call.
+  std::uint64_t LinesLost() {
+    const std::uint64_t thrown_out = pool->overrun_counter();
+    const std::uint64_t passed = turnstile->passed();
+    if (CallUnderway() && passed + thrown_out - calls_lost > taken.load(std::memory_order_acquire)) ++calls_lost;
+    return thrown_out - calls_lost - (CallUnderway() && thrown_out > calls_lost ? 1 : 0);
+  }
+  bool Idle() { return turnstile->passed() + LinesLost() >= taken.load(std::memory_order_acquire); }
 };
 
 Log::Log(const Clock& clock, LogCounters& counters, Levels levels, LogOptions options)
-    : clock_(clock),
-      counters_(counters),
-      queue_(options.queue),
-      backend_(std::make_unique<Backend>(options.queue)),
-      keeps_(options.keeper) {
+    : clock_(clock), counters_(counters), backend_(std::make_unique<Backend>(options.queue)), keeps_(options.keeper) {
   SetLevels(levels);
 }
 
@@ -63,6 +89,13 @@ void Log::Add(Outputs outputs) {
   logger->set_error_handler([counters = &counters_](const std::string&) { counters->Drop(DropReason::kInternal); });
   backend_->logger = std::move(logger);
   backend_->outputs = std::move(outputs);
+  std::vector<std::pair<Level, std::string>> early;
+  {
+    const std::lock_guard lock(backend_->early_mutex);
+    backend_->added = true;
+    early.swap(backend_->early);
+  }
+  for (auto& [level, bytes] : early) Submit(level, bytes);
   if (keeps_ && !keeper_.joinable()) keeper_ = std::thread([this] { Keep(); });
 }
 
@@ -87,12 +120,13 @@ std::string& Log::Scratch() {
 }
 
 void Log::Submit(Level level, std::string& bytes) {
+  if (backend_->KeepEarly(level, bytes)) return;
   counters_.lines[static_cast<std::size_t>(level)].fetch_add(1, std::memory_order_relaxed);
   const auto library_level = static_cast<spdlog::level::level_enum>(level);
   const spdlog::string_view_t payload(bytes.data(), bytes.size());
   if (!stopped_.load(std::memory_order_acquire)) {
-    backend_->logger->log(clock_.WallNow(), spdlog::source_loc{}, library_level, payload);
     backend_->taken.fetch_add(1, std::memory_order_release);
+    backend_->logger->log(clock_.WallNow(), spdlog::source_loc{}, library_level, payload);
     return;
   }
   const spdlog::details::log_msg message(clock_.WallNow(), spdlog::source_loc{}, "inferd", library_level, payload);
@@ -123,7 +157,7 @@ void Log::ReportLeftOut(std::size_t event) {
 
 void Log::Tick() {
   const WallTime now = clock_.WallNow();
-  const std::uint64_t overrun = backend_->pool->overrun_counter();
+  const std::uint64_t overrun = backend_->LinesLost();
   if (overrun > overrun_reported_) {
     const std::uint64_t lost = overrun - overrun_reported_;
     overrun_reported_ = overrun;
@@ -139,8 +173,11 @@ void Log::Tick() {
     const std::int64_t begin = repeats_[i].window.load(std::memory_order_relaxed);
     if (begin != INT64_MIN && monotonic - begin >= kWindow.count()) ReportLeftOut(i);
   }
-  // The outputs' thread looks after them. It must not push lines out of a full queue, and with lines in it there is no need.
-  if (backend_->pool->queue_size() < queue_ / 2) backend_->logger->flush();
+  // The outputs' thread looks after them. With lines on their way there is no need, and one call is enough.
+  if (!backend_->CallUnderway() && backend_->Idle()) {
+    ++backend_->calls;
+    backend_->logger->flush();
+  }
 }
 
 void Log::Reopen() {
@@ -175,6 +212,7 @@ bool Log::Stop(Duration patience) {
     static std::atomic<Backend*> left_behind;  // a leak checker sees that it is meant; a plain pointer is optimised away
     left_behind = backend_.release();
     backend_ = std::make_unique<Backend>(1);
+    backend_->added = true;  // nobody will come for what is said now
   }
   return drained;
 }

@@ -99,7 +99,6 @@ class Log {
   std::array<std::atomic<std::uint8_t>, kComponents> levels_{};
   std::atomic<std::uint64_t> sequence_{1};
   std::array<Repeats, kEvents> repeats_{};
-  const std::size_t queue_;
   std::unique_ptr<Backend> backend_;
   std::uint64_t overrun_reported_ = 0;
   WallTime ticked_{};

@@ -71,19 +71,24 @@ Redaction finds patterns; names and addresses in words stay.
 
 `logs.audit.file` names a file for sensitive acts alone: starts and stops, reloads, models loaded, refused keys. Each line ends in the
 SHA-256 of the line before it, and is on the disk (fdatasync) before it counts. `inferctl audit verify FILE` finds the first line that
-was altered, removed or moved, in the rotated files as well. A chain cannot show that its own end is missing: the daemon logs the number
-and hash of the last line when it starts and stops (`audit_head`), elsewhere than in the file, and `--head HASH` compares.
+was altered, removed or moved, in the rotated files as well; lines may be missing at the beginning only when they were older than
+`logs.audit.keep` (`--keep`, 180d). A chain cannot show that its own end is missing or was made anew: the daemon logs the number and hash of
+the last line when it starts and stops (`audit_head`), elsewhere than in the file, and `--head HASH` compares.
 
 ## Traces and debug pages
 
 A request's `traceparent` is taken over when it follows the W3C's rules, else a new trace begins; the answer's header names inferd's span.
-`tracing.otlp` sends spans to an OpenTelemetry collector: one for the request, children for queue, prefill and decode, with the GenAI
-conventions' attributes. `tracing.sample` decides what is exported; a caller can only ask to be left out. `/debug/requests`,
+`tracing.otlp` sends spans to an OpenTelemetry collector: one for the request with events (`first_token`, `preempted`, `cancelled`), children
+for queue, prefill and decode, with the GenAI conventions' attributes. `tracing.sample` decides what is exported; a caller can only ask to be left out. `/debug/requests`,
 `/debug/trace` and `/debug/bundle` show what the daemon remembers by itself: 10000 engine steps and 1000 requests. With keys configured
 they need one with the role admin from elsewhere than this machine.
 
+![Steps of the engine in a trace of five requests](images/trace.png)
+
+The trace opens in Perfetto, Chrome's tracing page and speedscope; docs/images/trace.mjs makes this picture of a running daemon with the last.
+
 A crash leaves `crash-PID.txt` in the state directory (`$STATE_DIRECTORY`, set by systemd) and on standard error: signal, backtrace, last
-engine steps.
+engine steps; the newest eight are kept.
 
 )";
 

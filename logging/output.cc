@@ -69,8 +69,7 @@ void Output::flush_() {
 
 FileOutput::FileOutput(RotateOptions options, const Clock& clock, FileCalls& calls, LogCounters& counters,
                        std::function<void(std::string)> trouble)
-    : clock_(clock),
-      file_(options, clock, calls, counters,
+    : file_(options, clock, calls, counters,
             {.describe = [&clock, path = options.path](const Loss& loss) { return LossLine(loss, path, clock.WallNow()); },
              .trouble = std::move(trouble)}) {}
 

@@ -56,7 +56,6 @@ class FileOutput final : public Output {
   void OpenAnew() override { file_.Reopen(); }
 
  private:
-  const Clock& clock_;
   RotatingFile file_;
   std::string text_;
 };

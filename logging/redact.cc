@@ -14,8 +14,8 @@ bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 bool IsWordChar(char c) { return IsDigit(c) || IsLetter(c) || std::string_view("._%+-@/=~").find(c) != std::string_view::npos; }
 
 bool IsEmail(std::string_view word) {
-  const std::size_t at = word.find('@');
-  if (at == std::string_view::npos || at == 0) return false;
+  const std::size_t at = word.find('@', 1);  // something stands before it; what begins with another is a handle: @jane@example.com
+  if (at == std::string_view::npos) return false;
   const std::size_t dot = word.find('.', at + 2);
   return dot != std::string_view::npos && dot + 1 < word.size();
 }

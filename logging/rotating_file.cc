@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace inferd::logging {
 namespace {
@@ -21,6 +21,22 @@ constexpr Duration kOpenAgain = std::chrono::milliseconds(200);
 constexpr Duration kRotateAgain = std::chrono::seconds(10);
 // What a deleted file may hold back until its path can be opened again.
 constexpr std::uint64_t kMaxOrphan = 64U << 20U;
+
+// Calls `use` with the whole lines of a part of a file, many at a time.
+void ForEachBlock(int fd, std::uint64_t from, std::uint64_t to, const std::function<void(std::string_view lines)>& use) {
+  std::vector<char> block(64U << 10U);
+  std::string lines;
+  for (std::uint64_t at = from; at < to;) {
+    const ssize_t n = ::pread(fd, block.data(), std::min<std::uint64_t>(block.size(), to - at), static_cast<off_t>(at));
+    if (n <= 0) return;
+    at += static_cast<std::uint64_t>(n);
+    lines.append(block.data(), static_cast<std::size_t>(n));
+    const std::size_t end = lines.rfind('\n') + 1;  // 0: a line that is longer than all this
+    if (end == 0) continue;
+    use(std::string_view(lines).substr(0, end));
+    lines.erase(0, end);
+  }
+}
 
 std::string ErrnoText(int error) { return std::generic_category().message(error); }
 
@@ -57,6 +73,8 @@ ssize_t FileCalls::Write(int fd, std::string_view bytes) { return ::write(fd, by
 
 int FileCalls::Rename(const std::string& from, const std::string& to) { return ::rename(from.c_str(), to.c_str()); }
 
+int FileCalls::Sync(int fd) { return ::fdatasync(fd); }
+
 RotatingFile::RotatingFile(RotateOptions options, const Clock& clock, FileCalls& calls, LogCounters& counters, Hooks hooks)
     : options_(std::move(options)),
       clock_(clock),
@@ -75,8 +93,9 @@ std::int64_t RotatingFile::PeriodOf(WallTime time) const {
   return options_.every > Duration{} ? time.time_since_epoch() / options_.every : 0;
 }
 
-void RotatingFile::Complain(const std::string& what, int error) {
-  std::string trouble = what + ": " + ErrnoText(error);
+void RotatingFile::Complain(const std::string& what, int error) { Complain(what + ": " + ErrnoText(error)); }
+
+void RotatingFile::Complain(std::string trouble) {
   if (trouble == complained_) return;
   complained_ = trouble;
   hooks_.trouble(std::move(trouble));
@@ -97,6 +116,12 @@ bool RotatingFile::Open() {
   size_ = safe_ = static_cast<std::uint64_t>(info.st_size);
   // Lines of an earlier run belong to the time when the last of them was written.
   period_ = PeriodOf(size_ > 0 ? WallTime(std::chrono::seconds(info.st_mtim.tv_sec)) : clock_.WallNow());
+  // Moving a link would leave the file that it names behind for ever; moving /dev/stdout would harm others.
+  rotates_ = options_.max_bytes > 0 || options_.every > Duration{};
+  if (rotates_ && ::lstat(options_.path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    rotates_ = false;
+    Complain("is a link or a device, and is not rotated");
+  }
   torn_ = false;
   if (size_ > 0) {
     char last = '\n';
@@ -113,46 +138,34 @@ bool RotatingFile::IsOurs() const {
 }
 
 // The file was moved or deleted. A moved one keeps its lines; what was written into a deleted one since it was last seen is carried over.
-// Until the path can be opened the old file goes on taking lines.
+// Until the path can be opened the old file goes on taking lines, a deleted one up to a limit.
 void RotatingFile::Reattach() {
   const int old = std::exchange(fd_, -1);
   struct stat info {};
   const bool deleted = ::fstat(old, &info) == 0 && info.st_nlink == 0;
   const std::uint64_t from = safe_;
-  const std::uint64_t old_size = size_;
-  if (!Open()) {
-    if (!deleted || size_ - safe_ < kMaxOrphan) {
-      fd_ = old;
-    } else {
-      ::close(old);
+  const std::uint64_t to = size_;
+  if (Open()) {
+    if (deleted) {
+      bool written = true;
+      ForEachBlock(old, from, to, [&](std::string_view lines) {
+        if (written && !WriteWhole(lines)) {
+          const int error = errno;
+          written = false;  // what comes behind a gap must not come before the line that tells of it
+          loss_.reason = DropReasonOf(error);
+          Complain("cannot be written", error);
+        }
+        if (!written) LoseAll(lines);
+      });
     }
-    return;
+    ::close(old);
+  } else if (!deleted || to - from < kMaxOrphan) {
+    fd_ = old;
+  } else {
+    loss_.reason = DropReasonOf(open_error_);
+    ForEachBlock(old, from, to, [this](std::string_view lines) { LoseAll(lines); });
+    ::close(old);
   }
-  if (deleted) {
-    std::array<char, 64U << 10U> block;
-    bool written = true;
-    for (std::uint64_t at = from; at < old_size;) {
-      const ssize_t n = ::pread(old, block.data(), std::min<std::uint64_t>(block.size(), old_size - at), static_cast<off_t>(at));
-      if (n <= 0) break;
-      const std::string_view bytes(block.data(), static_cast<std::size_t>(n));
-      // Once it fails the rest is lost, and what is in the new file may end inside a line.
-      if (written && !WriteWhole(bytes)) {
-        const int error = errno;
-        written = false;
-        torn_ = at > from;
-        if (loss_.lines == 0) loss_.since = clock_.WallNow();
-        loss_.reason = DropReasonOf(error);
-        Complain("cannot be written", error);
-      }
-      if (!written) {
-        const auto lines = static_cast<std::uint64_t>(std::count(bytes.begin(), bytes.end(), '\n'));
-        loss_.lines += lines;
-        counters_.Drop(loss_.reason, lines);
-      }
-      at += bytes.size();
-    }
-  }
-  ::close(old);
 }
 
 void RotatingFile::Rotate() {
@@ -210,13 +223,20 @@ void RotatingFile::Lose(int error) {
   counters_.Drop(reason);
 }
 
+void RotatingFile::LoseAll(std::string_view lines) {
+  const auto n = static_cast<std::uint64_t>(std::count(lines.begin(), lines.end(), '\n'));
+  if (loss_.lines == 0) loss_.since = clock_.WallNow();
+  loss_.lines += n;
+  counters_.Drop(loss_.reason, n);
+}
+
 bool RotatingFile::Append(std::string_view lines) {
   if (fd_ < 0 && !Open()) {
     Lose(open_error_);
     return false;
   }
   const bool too_big = options_.max_bytes > 0 && size_ + lines.size() > options_.max_bytes;
-  if (size_ > 0 && (too_big || PeriodOf(clock_.WallNow()) > period_)) Rotate();
+  if (rotates_ && size_ > 0 && (too_big || PeriodOf(clock_.WallNow()) > period_)) Rotate();
   if (fd_ < 0) {
     Lose(open_error_);
     return false;
@@ -241,7 +261,13 @@ bool RotatingFile::Append(std::string_view lines) {
   return true;
 }
 
-bool RotatingFile::Sync() { return fd_ >= 0 && ::fdatasync(fd_) == 0; }
+bool RotatingFile::Sync() {
+  if (fd_ < 0) return false;
+  // EINVAL: a pipe or a terminal, which has no disk.
+  if (calls_.Sync(fd_) == 0 || errno == EINVAL) return true;
+  Complain("cannot be brought to the disk", errno);
+  return false;
+}
 
 void RotatingFile::Tick() {
   if (fd_ < 0) {
@@ -254,7 +280,7 @@ void RotatingFile::Tick() {
   if (::fstat(fd_, &info) == 0) size_ = safe_ = static_cast<std::uint64_t>(info.st_size);
   if (size_ == 0) {
     period_ = PeriodOf(clock_.WallNow());
-  } else if (PeriodOf(clock_.WallNow()) > period_) {
+  } else if (rotates_ && PeriodOf(clock_.WallNow()) > period_) {
     Rotate();
   }
 }

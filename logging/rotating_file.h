@@ -2,6 +2,8 @@
 // lines are written by one system call each (O_APPEND), and what a full disk lets through of a line is taken back. When the file was moved
 // or deleted, or the disk is full or read-only, it goes on by itself as soon as that is possible, and says first what was lost.
 //
+// A path that is a link or a device is written to but not rotated.
+//
 // One thread at a time. Time and the system calls that can fail for want of space or rights come in.
 #pragma once
 
@@ -27,6 +29,7 @@ class FileCalls {
   virtual int Open(const std::string& path);
   virtual ssize_t Write(int fd, std::string_view bytes);
   virtual int Rename(const std::string& from, const std::string& to);
+  virtual int Sync(int fd);  // fdatasync
 };
 
 struct RotateOptions {
@@ -59,7 +62,7 @@ class RotatingFile {
   // `lines`: one or more whole lines, each with its line break, counted as one if they are lost. False when they were not written.
   bool Append(std::string_view lines);
 
-  // Has the disk take everything that was appended. False when it cannot.
+  // Has the disk take everything that was appended. False, and trouble is told, when it cannot.
   bool Sync();
 
   // To be called several times a second: looks whether the file is still where it belongs, rotates by time.
@@ -76,7 +79,9 @@ class RotatingFile {
   void Rotate();
   bool WriteWhole(std::string_view bytes);
   void Lose(int error);
+  void LoseAll(std::string_view lines);  // for loss_.reason
   void Complain(const std::string& what, int error);
+  void Complain(std::string trouble);
   bool IsOurs() const;  // whether the path still names the open file
   std::int64_t PeriodOf(WallTime time) const;
 
@@ -89,6 +94,7 @@ class RotatingFile {
   std::uint64_t size_ = 0;
   std::uint64_t safe_ = 0;     // bytes that were in the file when it was last seen at its path
   std::int64_t period_ = 0;    // that the file's lines belong to
+  bool rotates_ = false;       // a regular file, and there is a limit
   bool torn_ = false;          // the file ends inside a line that could not be taken back
   MonotonicTime next_open_{};  // not before
   MonotonicTime next_rotation_{};

@@ -39,6 +39,18 @@ std::string_view FinishReason(Outcome outcome) {
   }
 }
 
+template <typename Items, typename Append>
+void AppendList(const Items& items, std::string& out, const Append& append) {
+  out += '[';
+  bool first = true;
+  for (const auto& item : items) {
+    if (!first) out += ',';
+    first = false;
+    append(item);
+  }
+  out += ']';
+}
+
 void AppendAttribute(const Attribute& attribute, std::string& out) {
   out += R"({"key":)";
   AppendJsonString(attribute.key, out);
@@ -51,23 +63,19 @@ void AppendAttribute(const Attribute& attribute, std::string& out) {
   } else if (const auto* number = std::get_if<double>(&attribute.value)) {
     out += R"("doubleValue":)";
     AppendJsonNumber(*number, out);
+  } else if (const auto* texts = std::get_if<std::vector<std::string>>(&attribute.value)) {
+    out += R"("arrayValue":{"values":)";
+    AppendList(*texts, out, [&out](const std::string& item) {
+      out += R"({"stringValue":)";
+      AppendJsonString(item, out);
+      out += '}';
+    });
+    out += '}';
   } else {
     out += R"("boolValue":)";
     out += std::get<bool>(attribute.value) ? "true" : "false";
   }
   out += "}}";
-}
-
-template <typename Items, typename Append>
-void AppendList(const Items& items, std::string& out, const Append& append) {
-  out += '[';
-  bool first = true;
-  for (const auto& item : items) {
-    if (!first) out += ',';
-    first = false;
-    append(item);
-  }
-  out += ']';
 }
 
 void AppendNanoseconds(std::string_view key, WallTime time, std::string& out) {
@@ -131,7 +139,8 @@ std::vector<Span> SpansOf(const RequestRecord& record, std::string_view model) {
   text("gen_ai.request.model", model);
   text("gen_ai.response.model", model);
   text("gen_ai.response.id", record.id.view());
-  text("gen_ai.response.finish_reasons", FinishReason(record.outcome));
+  if (const std::string_view reason = FinishReason(record.outcome); !reason.empty())
+    attributes.push_back({"gen_ai.response.finish_reasons", std::vector{std::string(reason)}});
   if (Reached(record.admitted)) {
     number("gen_ai.usage.input_tokens", record.prompt_tokens);
     number("gen_ai.usage.output_tokens", record.generated_tokens);
@@ -154,6 +163,9 @@ std::vector<Span> SpansOf(const RequestRecord& record, std::string_view model) {
   request.failed = record.outcome == Outcome::kFailed || record.outcome == Outcome::kExpired || record.http_status >= 500;
   if (request.failed) text("error.type", record.outcome == Outcome::kExpired ? "deadline_exceeded" : std::to_string(record.http_status));
   if (Reached(record.first_token)) request.events.emplace_back("first_token", wall(record.first_token));
+  for (const MonotonicTime preempted : record.preempted) {
+    if (Reached(preempted)) request.events.emplace_back("preempted", wall(preempted));
+  }
   if (record.outcome == Outcome::kCancelled) request.events.emplace_back("cancelled", wall(record.ended));
 
   std::vector<Span> spans;

@@ -20,7 +20,7 @@ enum class SpanKind : std::uint8_t { kInternal = 1, kServer = 2 };  // OTLP's nu
 
 struct Attribute {
   std::string_view key;
-  std::variant<std::string, std::int64_t, double, bool> value;
+  std::variant<std::string, std::int64_t, double, bool, std::vector<std::string>> value;
 };
 
 struct Span {

@@ -5,13 +5,14 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
+#include <random>
 #include <utility>
 
 namespace inferd::logging {
 namespace {
 
 constexpr Duration kLongestPause = std::chrono::seconds(30);
+constexpr Duration kLongestRetryAfter = std::chrono::hours(1);  // an absurd number must not stop the export for ever
 constexpr std::size_t kMaxReply = 64U << 10U;
 
 std::size_t KeepReply(char* data, std::size_t, std::size_t n, void* into) {
@@ -44,6 +45,13 @@ std::string TracesUrl(std::string_view address) {
   return std::string(address);
 }
 
+Duration PauseAfter(int attempt, Duration first, std::optional<Duration> retry_after, double random) {
+  if (retry_after) return std::min(*retry_after, kLongestRetryAfter);
+  Duration pause = std::min(first, kLongestPause);
+  for (int i = 1; i < attempt && pause < kLongestPause; ++i) pause = std::min(pause * 2, kLongestPause);
+  return pause - FromSeconds(ToSeconds(pause) / 2 * random);
+}
+
 TraceExporter::TraceExporter(TraceExportOptions options, std::vector<std::string> models, std::function<void(std::string)> trouble)
     : options_(std::move(options)), url_(TracesUrl(options_.url)), models_(std::move(models)), trouble_(std::move(trouble)) {
   thread_ = std::thread([this] { Run(); });
@@ -69,6 +77,7 @@ void TraceExporter::OnRequest(const engine::RequestRecord& record) {
 void TraceExporter::Stop() {
   {
     const std::lock_guard lock(mutex_);
+    if (!stop_) stop_by_ = std::chrono::steady_clock::now() + options_.timeout;
     stop_ = true;
   }
   woken_.notify_all();
@@ -91,10 +100,18 @@ void TraceExporter::Run() {
       waiting_.pop_front();
     }
     lock.unlock();
-    Send(batch);
+    if (TimeLeft() > Duration{}) {
+      Send(batch);
+    } else {
+      Count(SpanOutcome::kFailed, OtlpBody(batch, models_, options_.resource).second);
+    }
     lock.lock();
   }
   if (curl_ != nullptr) ::curl_easy_cleanup(curl_);
+}
+
+Duration TraceExporter::TimeLeft() const {
+  return stop_ ? std::min<Duration>(options_.timeout, stop_by_ - std::chrono::steady_clock::now()) : options_.timeout;
 }
 
 bool TraceExporter::Pause(Duration duration) {
@@ -108,7 +125,8 @@ void TraceExporter::Complain(const std::string& what) {
 
 void TraceExporter::Send(const std::vector<engine::RequestRecord>& records) {
   const auto [body, spans] = OtlpBody(records, models_, options_.resource);
-  Duration pause = options_.first_pause;
+  thread_local std::minstd_rand generator{std::random_device{}()};
+  std::uniform_real_distribution<double> random(0, 1);
   for (int attempt = 1;; ++attempt) {
     const Reply reply = Post(body);
     if (reply.status >= 200 && reply.status < 300) {
@@ -120,10 +138,9 @@ void TraceExporter::Send(const std::vector<engine::RequestRecord>& records) {
     }
     Complain(reply.status == 0 ? reply.error : "the answer was " + std::to_string(reply.status));
     if (!MayBeTriedAgain(reply.status)) return Count(SpanOutcome::kRejected, spans);
-    if (attempt >= options_.tries || !Pause(std::min(reply.retry_after.value_or(pause), kLongestPause))) {
+    if (attempt >= options_.tries || !Pause(PauseAfter(attempt, options_.first_pause, reply.retry_after, random(generator)))) {
       return Count(SpanOutcome::kFailed, spans);
     }
-    pause = std::min(pause * 2, kLongestPause);
   }
 }
 
@@ -145,7 +162,7 @@ TraceExporter::Reply TraceExporter::Post(const std::string& body) {
   ::curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   ::curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
   ::curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
-                     static_cast<long>(std::chrono::duration_cast<std::chrono::milliseconds>(options_.timeout).count()));
+                     std::max(1L, static_cast<long>(std::chrono::duration_cast<std::chrono::milliseconds>(TimeLeft()).count())));
   ::curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &KeepReply);
   ::curl_easy_setopt(curl, CURLOPT_WRITEDATA, &reply.body);
   const CURLcode code = ::curl_easy_perform(curl);

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -51,6 +52,10 @@ struct TraceExportOptions {
 // "http://host:4318" with the path of the specification, or the address as it is when it has a path.
 std::string TracesUrl(std::string_view address);
 
+// How long to wait after the try number `attempt` (from 1) has failed: what the collector asked for, else `first` doubled with every try,
+// at most 30 s. Up to half of that is taken away by `random` (from 0 to 1), so that many who were refused at once do not come back at once.
+Duration PauseAfter(int attempt, Duration first, std::optional<Duration> retry_after, double random);
+
 class TraceExporter final : public metrics::RecordView {
  public:
   // `models`: Ledger::models(). `trouble` is told when the collector begins to fail, from the exporter's thread.
@@ -64,7 +69,8 @@ class TraceExporter final : public metrics::RecordView {
   void OnRequest(const engine::RequestRecord& record) override;
   void OnStep(const engine::StepRecord&) override {}
 
-  // Sends what waits, once and without trying again, then ends the thread. At most TraceExportOptions::timeout.
+  // Sends what waits, once and without trying again, then ends the thread. What does not go out within TraceExportOptions::timeout has
+  // failed.
   void Stop();
 
   const SpanCounters& counters() const { return counters_; }
@@ -80,6 +86,7 @@ class TraceExporter final : public metrics::RecordView {
   void Run();
   void Send(const std::vector<engine::RequestRecord>& records);
   Reply Post(const std::string& body);
+  Duration TimeLeft() const;  // for a message; after Stop, for all that waits
   // False when it is time to stop.
   bool Pause(Duration duration);
   void Count(SpanOutcome outcome, std::uint64_t n) { counters_[static_cast<std::size_t>(outcome)].fetch_add(n, std::memory_order_relaxed); }
@@ -96,6 +103,7 @@ class TraceExporter final : public metrics::RecordView {
   std::condition_variable woken_;
   std::deque<engine::RequestRecord> waiting_;
   std::atomic<bool> stop_{false};
+  std::chrono::steady_clock::time_point stop_by_{};  // set before stop_
   std::thread thread_;
 };
 

@@ -86,9 +86,11 @@ std::string BashCompletion(const CLI::App& app) {
     text += "  for ((i = 1; i < COMP_CWORD; i++)); do\n    case ${COMP_WORDS[i]} in\n      " + names +
             ") path+=${path:+ }${COMP_WORDS[i]} ;;\n    esac\n  done\n";
   }
+  // An option is offered to whoever has begun one. Where nothing is left to offer, bash offers files.
   text += "  word=${COMP_WORDS[COMP_CWORD]}\n  case $path in\n" + cases +
-          "  esac\n  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n}\ncomplete -o default -F _" + program + " " + program +
-          "\n";
+          "  esac\n  [[ $word == -* ]] || words=\" $words \" words=${words%% -*}\n"
+          "  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n}\ncomplete -o default -F _" +
+          program + " " + program + "\n";
   return text;
 }
 

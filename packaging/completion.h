@@ -9,7 +9,7 @@ class App;
 
 namespace inferd::packaging {
 
-// A script for bash-completion: commands and options by where one is on the line, files otherwise.
+// A script for bash-completion: commands, or options after a dash, by where one is on the line; files otherwise.
 std::string BashCompletion(const CLI::App& app);
 // A script for fish, with the descriptions.
 std::string FishCompletion(const CLI::App& app);

@@ -34,7 +34,7 @@ Timing TimingOf(const RequestRecord& record) {
   const auto ms = [](MonotonicTime from, MonotonicTime to) {
     return from == MonotonicTime{} || to == MonotonicTime{} || to < from ? 0.0 : ToSeconds(to - from) * 1e3;
   };
-  return {ms(record.received, record.scheduled), ms(record.scheduled, record.first_token), ms(record.first_token, record.last_token)};
+  return {ms(record.admitted, record.scheduled), ms(record.scheduled, record.first_token), ms(record.first_token, record.last_token)};
 }
 
 std::string Milliseconds(double ms) {

@@ -83,7 +83,9 @@ Call::Call(const ApiParts& parts, RequestHead head) : parts_(parts), head_(std::
 
   const std::string_view id = head_.Find("x-request-id");
   request_id_ = IsSaneRequestId(id) ? std::string(id) : NewRequestId();
-  const auto parent = ParseTraceparent(head_.Find("traceparent"));
+  // Two of them are no better than a malformed one, as in the test suite of W3C Trace Context (test_traceparent_duplicated).
+  const auto parents = std::count_if(head_.headers.begin(), head_.headers.end(), [](const auto& h) { return h.name == "traceparent"; });
+  const auto parent = parents == 1 ? ParseTraceparent(head_.Find("traceparent")) : std::nullopt;
   trace_ = parent ? *parent : NewTrace();
   // A caller may ask to be left out. What is exported it cannot decide: neither by its flag nor by the choice of its trace id.
   trace_.sampled = trace_.sampled && Sampled(parts_.settings.Get()->sample, RandomNumber());
@@ -110,7 +112,7 @@ Call::Call(const ApiParts& parts, RequestHead head) : parts_(parts), head_(std::
                                                          .received = head_.received,
                                                          .received_wall = head_.received_wall});
     }
-    books_ = std::make_unique<RequestBooks>(parts_.ledger, parts_.clock, likely, record);
+    books_ = std::make_unique<RequestBooks>(parts_.ledger, likely, record);
     books_->Ended(engine::Outcome::kCancelled, 499);  // until there is an answer, only the client's going can end it
   }
 }

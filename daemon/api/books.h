@@ -7,7 +7,6 @@
 #include <string>
 #include <utility>
 
-#include "runtime/base/clock.h"
 #include "runtime/engine/ledger.h"
 #include "runtime/engine/records.h"
 #include "runtime/engine/request.h"
@@ -17,18 +16,16 @@ namespace inferd::daemon {
 class RequestBooks {
  public:
   // `likely_model` is what the request counts for when it ends before it names a model.
-  RequestBooks(engine::Ledger& ledger, const Clock& clock, std::uint16_t likely_model, engine::RequestRecord record)
-      : ledger_(ledger), clock_(clock), record_(record) {
+  RequestBooks(engine::Ledger& ledger, std::uint16_t likely_model, engine::RequestRecord record) : ledger_(ledger), record_(record) {
     record_.model = likely_model;
     record_.outcome = engine::Outcome::kFailed;
     record_.http_status = 500;
   }
   RequestBooks(const RequestBooks&) = delete;
   RequestBooks& operator=(const RequestBooks&) = delete;
-  // A request that the engine works on must have ended its output before.
+  // A request that the engine works on must have ended its output before, and the record must say when it ended.
   ~RequestBooks() {
     Open();
-    record().ended = clock_.Now();
     ledger_.Ended(record());
   }
 
@@ -70,7 +67,6 @@ class RequestBooks {
 
  private:
   engine::Ledger& ledger_;
-  const Clock& clock_;
   engine::RequestRecord record_;
   std::shared_ptr<engine::Request> request_;
   bool opened_ = false;

@@ -199,7 +199,7 @@ HttpResponse DebugPages::Requests(std::string_view query) const {
     const std::string id = Html(r.id.view());
     page += "<tr><td><a href=\"?id=" + id + "\">" + id + "</a><td class=l>" + Html(ModelOf(r)) + "<td class=l>" +
             std::string(engine::OutcomeName(r.outcome)) + "<td>" + std::to_string(r.http_status) + "<td>" +
-            Milliseconds(r.received, r.ended) + "<td>" + Milliseconds(r.received, r.scheduled) + "<td>" +
+            Milliseconds(r.received, r.ended) + "<td>" + Milliseconds(r.admitted, r.scheduled) + "<td>" +
             Milliseconds(r.received, r.first_token) + "<td>" + std::to_string(r.prompt_tokens) + "<td>" +
             std::to_string(r.generated_tokens) + "<td class=b>" + Bar(r, r.admitted, r.scheduled, "q") +
             Bar(r, r.scheduled, r.first_token, "p") + Bar(r, r.first_token, r.last_token, "d") + "\n";
@@ -234,8 +234,8 @@ HttpResponse DebugPages::Bundle() const {
   const auto add = [&files](const std::string& name, std::string text) { files.emplace_back("inferd-bundle/" + name, std::move(text)); };
   add("version.txt", "inferd " + std::string(Version()) + " (" + std::string(Revision()) + ", " + std::string(Compiler()) + ")\n");
   config::Config config = views_.running_config();
-  // The only key that can hold a secret: user and password in the collector's address.
-  if (config.tracing.otlp && config.tracing.otlp->find('@') != std::string::npos) config.tracing.otlp = "removed";
+  // The only key that can hold a secret: user and password in the collector's address, or a key in its query.
+  if (config.tracing.otlp && config.tracing.otlp->find_first_of("@?") != std::string::npos) config.tracing.otlp = "removed";
   add("config.yaml", config::ToYaml(config));
   add("requests.json", RequestsJson());
   add("trace.json", TraceJson(std::chrono::hours(1)));

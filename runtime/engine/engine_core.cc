@@ -148,6 +148,7 @@ bool EngineCore::Step(const std::function<void()>& on_plan) {
 
   std::vector<model::BatchEntry> batch;
   std::vector<SequenceId> complete;  // whose next token comes out of this step
+  bool asked_for = false;            // a warm-up pass, one at a time, says nothing about how fast a queue drains
   for (const Plan::Work& work : plan.work) {
     Sequence& sequence = sequences_.at(work.id);
     const int end = std::min(sequence.computed + work.tokens, static_cast<int>(sequence.tokens.size()));
@@ -156,6 +157,7 @@ bool EngineCore::Step(const std::function<void()>& on_plan) {
       assert(block.has_value() && "the plan counted the blocks");
       sequence.table.push_back(*block);
     }
+    asked_for = asked_for || sequence.active->request->counted;
     const bool last = end == static_cast<int>(sequence.tokens.size());
     const auto count = static_cast<std::size_t>(end - sequence.computed);
     batch.push_back({std::span(sequence.tokens).subspan(static_cast<std::size_t>(sequence.computed), count), sequence.computed,
@@ -210,7 +212,7 @@ bool EngineCore::Step(const std::function<void()>& on_plan) {
   steps_.TryPush(step_);
   MarkProgress();
   last_step_ = end;
-  drain_rate_.Add(ToSeconds(end - start), finished_this_step_);
+  if (asked_for) drain_rate_.Add(ToSeconds(end - start), finished_this_step_);
   return true;
 }
 
@@ -248,7 +250,9 @@ void EngineCore::Preempt(Sequence& sequence) {
   waiting_.insert(KeyOf(sequence));
   ++preemptions_;
   ++step_.preemptions;
-  ++sequence.active->request->record.preemptions;
+  RequestRecord& record = sequence.active->request->record;
+  if (record.preemptions < kPreemptionTimes) record.preempted[record.preemptions] = step_.start;
+  ++record.preemptions;
 }
 
 void EngineCore::ReleaseBlocks(Sequence& sequence) {
@@ -340,7 +344,7 @@ void EngineCore::Finish(Active& active, FinishReason reason) {
   RequestRecord& record = request->record;
   record.outcome = OutcomeOf(reason, active.any_length, active.any_stop);
   if (record.scheduled == MonotonicTime{}) --queued_[static_cast<std::size_t>(request->priority())];
-  ++finished_this_step_;
+  if (request->counted) ++finished_this_step_;
   requests_.erase(request.get());
   request->output.End();
 }

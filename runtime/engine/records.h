@@ -62,6 +62,9 @@ constexpr std::string_view RefusalReasonName(RefusalReason r) {
       [static_cast<std::size_t>(r)];
 }
 
+// Of how many preemptions of a request the times are kept.
+inline constexpr std::size_t kPreemptionTimes = 8;
+
 // One per request to a generation endpoint. A time that was never reached is MonotonicTime{} (its epoch).
 struct RequestRecord {
   InlineString<65> id;              // X-Request-Id
@@ -90,6 +93,7 @@ struct RequestRecord {
   std::uint32_t generated_tokens = 0;      // of all its choices
   std::uint32_t choices = 0;
   std::uint32_t preemptions = 0;
+  std::array<MonotonicTime, kPreemptionTimes> preempted{};  // when, of the first ones
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   double energy_joules = 0;

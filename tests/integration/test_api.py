@@ -2,7 +2,7 @@
 import json
 import re
 
-from harness import CHAT, TEXT, events, request
+from harness import CHAT, TEXT, events, raw, request
 
 
 def test_chat_answers(setup):
@@ -154,6 +154,14 @@ def test_trace_context_goes_on(setup):
     headers = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
     given = setup.shared().post(TEXT, {"model": "demo", "prompt": "x", "max_tokens": 1}, headers=headers).headers["traceparent"]
     assert re.fullmatch(rf"00-{trace}-[0-9a-f]{{16}}-0[01]", given) and "00f067aa0ba902b7" not in given, given
+
+
+def test_two_trace_contexts_are_none(setup):
+    parents = [f"traceparent: 00-{trace * 32}-00f067aa0ba902b7-01\r\n" for trace in "ab"]
+    for given in (parents, parents[:1] * 2):
+        answer = raw(setup.shared().api, f"GET /v1/models HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{''.join(given)}\r\n".encode(), finish=False)
+        ours = re.search(rb"(?i)\r\ntraceparent: 00-(\w{32})-", answer)
+        assert ours and ours[1] not in (b"a" * 32, b"b" * 32), answer
 
 
 def test_server_timing(setup):

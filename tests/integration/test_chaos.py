@@ -67,6 +67,8 @@ async def live(port, r, seen):
             seen["closed"] = seen.get("closed", 0) + 1
             return
         status = int(answer[9:12])
+        if b'data: {"error"' in answer:
+            status = "cut"  # a stream whose deadline came after its first token
         seen[status] = seen.get(status, 0) + 1
         if status == 200 and not body["stream"]:
             seen["tokens"] = seen.get("tokens", 0) + json.loads(answer.split(b"\r\n\r\n", 1)[1])["usage"]["completion_tokens"]

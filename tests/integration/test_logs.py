@@ -1,12 +1,14 @@
 """Logs, audit, traces, flight recorder: seen from outside, with everything that goes wrong around them."""
 import contextlib
 import gzip
-import http.server
+import hashlib
 import io
 import json
 import os
 import pathlib
+import shutil
 import signal
+import socket
 import subprocess
 import tarfile
 import tempfile
@@ -14,53 +16,38 @@ import threading
 import time
 
 import runner
+from collector import Collector
 from harness import CHAT, eventually, tokens
-
-
-class Collector:
-    """Takes traces as an OpenTelemetry collector does, and keeps them."""
-
-    def __init__(self):
-        self.bodies = []
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                assert self.path == "/v1/traces", self.path
-                outer.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(200)
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"{}")
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
-
-    def spans(self):
-        return [span for body in list(self.bodies) for resource in body["resourceSpans"] for scope in resource["scopeSpans"]
-                for span in scope["spans"]]
 
 
 def ask(d, text, headers=None, **parameters):
     return d.post(CHAT, {"model": "demo", "messages": [{"role": "user", "content": text}], **parameters}, headers=headers)
 
 
+def strict(line):
+    """RFC 8259 and no more: no NaN, no name twice."""
+    def once(pairs):
+        assert len({name for name, _ in pairs}) == len(pairs), f"a name is there twice: {line!r}"
+        return dict(pairs)
+
+    def refuse(constant):
+        raise ValueError(f"{constant} is no JSON")
+
+    return json.loads(line, object_pairs_hook=once, parse_constant=refuse)
+
+
+def lines_in(text, where):
+    assert not text or text.endswith(b"\n"), f"{where} ends inside a line: {text[-200:]!r}"
+    return [strict(line) for line in text.split(b"\n")[:-1]]
+
+
+def text_of(path):
+    return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+
+
 def lines_of(path):
     """Every line of a log file, parsed; a line that is none fails the test."""
-    text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    assert not text or text.endswith(b"\n"), f"{path} ends inside a line: {text[-200:]!r}"
-    return [json.loads(line) for line in text.splitlines()]
+    return lines_in(text_of(path), path)
 
 
 def test_one_request_id_leads_everywhere(setup):
@@ -90,14 +77,19 @@ def test_one_request_id_leads_everywhere(setup):
 
             record = eventually(lambda: (a := d.observe(f"/debug/requests?id={request_id}")).status == 200 and a.json(), 10, "the record")
             assert record["trace_id"] == trace_id and record["span_id"] == span_id, record
-            for key, other in (("total_seconds", seconds(mine)), ("prefill_seconds", seconds(stages["prefill"])),
-                               ("decode_seconds", seconds(stages["decode"]))):
+            for key, other in (("total_seconds", seconds(mine)), ("queue_seconds", seconds(stages["queue"])),
+                               ("prefill_seconds", seconds(stages["prefill"])), ("decode_seconds", seconds(stages["decode"]))):
                 assert abs(line[key] - record[key]) <= 1.5e-6, (key, line[key], record[key])
                 assert abs(line[key] - other) <= 1.5e-6, (key, line[key], other)
             assert record["generated_tokens"] == line["generated_tokens"]
 
             metrics = d.observe("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}).body.decode()
-            assert f'trace_id="{trace_id}"' in metrics, "no exemplar carries the trace"
+            for family, key in (("inferd_request_duration_seconds", "total_seconds"), ("inferd_request_queue_seconds", "queue_seconds"),
+                                ("inferd_request_prefill_seconds", "prefill_seconds"), ("inferd_request_decode_seconds", "decode_seconds"),
+                                ("inferd_time_to_first_token_seconds", "first_token_seconds")):
+                shown = [float(l.split(" # ", 1)[1].split("} ", 1)[1].split()[0]) for l in metrics.splitlines()
+                         if l.startswith(family + "_bucket") and f'trace_id="{trace_id}"' in l]
+                assert len(shown) == 1 and abs(shown[0] - line[key]) <= 1.5e-6, (family, shown, line[key])
             page = d.observe("/debug/requests").body.decode()
             assert request_id in page and "<script" not in page
 
@@ -106,6 +98,16 @@ def test_one_request_id_leads_everywhere(setup):
             missing = setup.run(setup.inferctl, "--observe", f"http://127.0.0.1:{d.observability}", "trace", "no-such-request")
             assert missing.returncode == 1 and "no request with this id" in missing.stderr, missing
             assert d.metrics().sum("inferd_spans_exported_total", outcome="exported") >= 4
+            assert d.stop() == 0
+
+            # The daemon has gone; its log file, compressed by now, still has it.
+            packed = pathlib.Path(folder) / "inferd.log.gz"
+            packed.write_bytes(gzip.compress(log.read_bytes()))
+            for file in (log, packed):
+                later = setup.run(setup.inferctl, "--observe", f"http://127.0.0.1:{d.observability}", "trace", request_id, "--in", file)
+                assert later.returncode == 0 and trace_id in later.stdout and "prefill" in later.stdout, later
+            missing = setup.run(setup.inferctl, "--observe", f"http://127.0.0.1:{d.observability}", "trace", "no-such-request", "--in", log)
+            assert missing.returncode == 1, missing
 
 
 def test_a_caller_cannot_force_its_trace_to_be_exported(setup):
@@ -130,13 +132,13 @@ def test_the_trace_opens_in_its_viewers(setup):
         if event["ph"] == "M":
             continue
         track = (event["pid"], event["tid"])
-        assert event["ph"] in "XC" and event["ts"] >= last and track in named, event
+        assert event["ph"] in "XCi" and event["ts"] >= last and track in named, event
         last = event["ts"]
         if event["ph"] == "X":
             stack = stacks.setdefault(track, [])
-            while stack and stack[-1] <= event["ts"] + 0.002:
+            while stack and stack[-1] < event["ts"]:  # exactly, as viewers do it
                 stack.pop()
-            assert not stack or event["ts"] + event["dur"] <= stack[-1] + 0.002, event
+            assert not stack or event["ts"] + event["dur"] < stack[-1], event
             stack.append(event["ts"] + event["dur"])
     assert any(name == "forward" for name in (e["name"] for e in trace["traceEvents"]))
     for bad in ("0", "-1", "x", "1e9", "nan"):
@@ -156,6 +158,20 @@ def test_the_bundle_holds_what_a_report_needs(setup):
     for name in ("requests.json", "trace.json", "status.json"):
         json.loads(texts[name])
     assert all(json.loads(line)["event"] for line in texts["log.jsonl"].splitlines())
+
+
+def test_the_bundle_holds_no_secret(setup):
+    with tempfile.TemporaryDirectory() as folder:
+        keys = pathlib.Path(folder) / "keys"
+        digest = hashlib.sha256(b"sk-app-secret").hexdigest()
+        keys.write_text(f"app:user:{digest}\n")
+        with setup.daemon({"auth": {"keys_file": str(keys)}, "tracing": {"otlp": "http://127.0.0.1:9/v1/traces?api_key=collector-secret"}}) as d:
+            for key in ("sk-app-secret", "sk-wrong-secret"):
+                d.post(CHAT, {"model": "demo", "messages": [{"role": "user", "content": "prompt-secret"}], "max_tokens": 1},
+                       headers={"Authorization": f"Bearer {key}"})
+            text = gzip.decompress(d.observe("/debug/bundle").body)
+            for secret in (b"-secret", digest.encode()):
+                assert secret not in text, text[max(0, text.find(secret) - 200):][:400]
 
 
 def test_requests_in_flight_are_listed(setup):
@@ -216,6 +232,21 @@ def test_a_blocked_standard_error_does_not_keep_it_from_ending(setup):
         os.close(write)
 
 
+def test_it_starts_though_its_log_file_cannot_be_opened(setup):
+    """It serves, says so on standard error, counts, and writes as soon as it can."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = pathlib.Path(folder) / "logs"
+        place.write_text("a file where a folder should be")
+        with setup.daemon({"logs": {"file": str(place / "inferd.log")}}) as d:
+            d.assert_serves()
+            assert "cannot be opened: Not a directory" in d.log(), d.log()
+            eventually(lambda: d.metrics().sum("inferd_log_dropped_total", reason="missing") > 0, 5, "the lines are counted")
+            place.unlink()
+            eventually(lambda: (place / "inferd.log").exists() and d.complete(max_tokens=1) and
+                       any(line["event"] == "log_lines_lost" for line in lines_of(place / "inferd.log")), 10, "it writes again")
+            assert d.stop() == 0
+
+
 def test_prompts_are_logged_only_as_configured(setup):
     secret = "Write to jane.doe@example.com about card 4111 1111 1111 1111"
     with tempfile.TemporaryDirectory() as folder:
@@ -265,6 +296,9 @@ def test_the_audit_log_holds_and_shows_tampering(setup):
         audit.write_text(text.replace('"act":"authentication"', '"act":"authentic"', 1))
         bad = setup.run(setup.inferctl, "audit", "verify", audit)
         assert bad.returncode == 1 and "was altered" in bad.stderr, bad
+        audit.write_text("".join(text.splitlines(keepends=True)[1:]))
+        headless = setup.run(setup.inferctl, "audit", "verify", audit)
+        assert headless.returncode == 1 and "audit.log:1: " in headless.stderr and "missing before it" in headless.stderr, headless
         audit.write_text("".join(text.splitlines(keepends=True)[:-1]))
         assert setup.run(setup.inferctl, "audit", "verify", audit).returncode == 0  # the chain alone cannot tell
         cut = setup.run(setup.inferctl, "audit", "verify", audit, "--head", head)
@@ -276,7 +310,7 @@ def test_the_audit_log_holds_and_shows_tampering(setup):
 def small_disk(megabytes):
     """A file system of its own; only root can have one."""
     folder = tempfile.mkdtemp(prefix="inferd-disk-")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", folder], capture_output=True, check=False)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=700", "tmpfs", folder], capture_output=True, check=False)
     if mounted.returncode != 0:
         os.rmdir(folder)
         runner.skip("no file system can be mounted here (needs root)")
@@ -287,31 +321,85 @@ def small_disk(megabytes):
         os.rmdir(folder)
 
 
+def hammer(port, stop, many=50):
+    """As many requests as one connection takes, each of which is a line of the log."""
+    wanted, mark = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * many, b"HTTP/1.1 "
+    while not stop.is_set():
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+            while not stop.is_set():
+                connection.sendall(wanted)
+                answers, rest = 0, b""
+                while answers < many:
+                    received = connection.recv(1 << 20)
+                    if not received:
+                        raise OSError("closed")
+                    answers += (rest + received).count(mark)
+                    rest = (rest + received)[1 - len(mark):]
+
+
+# As in docs/LOGS.md, but nothing is thrown away.
+LOGROTATE = """
+{log} {{
+	rotate 10000
+	dateext
+	dateformat .%s
+	compress
+	delaycompress
+	missingok
+	notifempty
+	create
+}}
+"""
+
+
 def test_no_line_is_torn_or_lost_unsaid_in_chaos(setup):
-    """Rotation each second under load, files moved and unlinked under the daemon, the disk filled and freed: every line parses, and the
-    numbers that are missing are those that it says it has lost."""
+    """Rotation each second under load with logrotate beside it, files moved, unlinked and deleted under the daemon, the disk filled and
+    freed: every line parses, and the numbers that are missing are those that it says it has lost."""
+    if not shutil.which("logrotate", path=os.environ.get("PATH", "") + ":/usr/sbin"):
+        runner.skip("logrotate is not installed (scripts/setup test)")
     seconds = float(os.environ.get("INFERD_TEST_CHAOS_SECONDS", "8"))
-    with small_disk(24) as disk, tempfile.TemporaryDirectory() as elsewhere:
+    with small_disk(128) as disk, tempfile.TemporaryDirectory() as elsewhere:
         log = disk / "inferd.log"
-        kept = pathlib.Path(elsewhere)
+        kept = pathlib.Path(elsewhere) / "kept"
+        kept.mkdir()
+        script = pathlib.Path(elsewhere) / "logrotate.conf"
+        script.write_text(LOGROTATE.format(log=log))
         logs = {"file": str(log), "rotate": {"every": "1s", "keep": 0, "size": "100MiB"}, "levels": {"access": "debug"}}
+        deleted = []  # since when, and the descriptor: files that have no name any more
+        gone = []     # their lines
+
+        def read_deleted(age):
+            while deleted and time.monotonic() - deleted[0][0] >= age:
+                with open(deleted.pop(0)[1], "rb") as file:
+                    gone.extend(lines_in(file.read(), "a deleted file"))
+
         with setup.daemon({"logs": logs}) as d:
             stop = threading.Event()
 
             def load():
-                while not stop.is_set():
-                    with contextlib.suppress(OSError):
-                        d.get("/healthz")
+                hammer(d.api, stop)
 
             # What is rotated is taken away from the small disk, as a shipper of logs would.
             def move_away():
                 while not stop.is_set():
-                    for path in sorted(disk.glob("inferd-*.log.gz")):
+                    whole = [path for path in disk.glob("inferd*.gz") if not path.with_suffix("").exists()]
+                    quiet = [path for path in disk.glob("moved.*") if time.time() - path.stat().st_mtime > 5]  # nobody writes to them
+                    for path in whole + quiet:
                         (kept / path.name).write_bytes(path.read_bytes())
                         path.unlink()
-                    time.sleep(0.05)
+                    read_deleted(5)
+                    stop.wait(0.05)
 
-            threads = [threading.Thread(target=f) for f in (load, load, load, move_away)]
+            turns = []
+
+            def logrotate():
+                while not stop.is_set():
+                    done = subprocess.run(["/usr/sbin/logrotate", "--force", "--state", script.with_suffix(".state"), script],
+                                          capture_output=True, check=False)
+                    turns.append(done.returncode)
+                    stop.wait(1.5)
+
+            threads = [threading.Thread(target=f) for f in (load, load, move_away, logrotate)]
             for thread in threads:
                 thread.start()
             try:
@@ -319,25 +407,28 @@ def test_no_line_is_torn_or_lost_unsaid_in_chaos(setup):
                 filler = disk / "filler"
                 while time.monotonic() < end:
                     turn += 1
-                    if turn % 4 == 1:  # as logrotate with `create` does it
-                        moved = disk / f"moved.{turn}"
-                        with contextlib.suppress(FileNotFoundError):
-                            log.rename(moved)
+                    with contextlib.suppress(FileNotFoundError):
+                        if turn % 5 == 1:
+                            log.rename(disk / f"moved.{turn}")
                             log.touch()
-                    elif turn % 4 == 2:  # unlinked, but another name keeps its lines
-                        with contextlib.suppress(FileNotFoundError):
+                        elif turn % 5 == 2:  # unlinked, but another name keeps its lines
                             os.link(log, disk / f"moved.{turn}")
                             log.unlink()
-                    elif turn % 4 == 3:
+                        elif turn % 5 == 3:  # deleted
+                            doomed = disk / "doomed"
+                            log.rename(doomed)
+                            deleted.append((time.monotonic(), os.open(doomed, os.O_RDONLY)))
+                            doomed.unlink()
+                    if turn % 5 == 4:
                         with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
                             while True:
                                 file.write(b"x" * 65536)
-                    else:
+                    elif turn % 5 == 0:
                         filler.unlink(missing_ok=True)
                         d.send(signal.SIGHUP)
-                    time.sleep(0.3)
+                    stop.wait(0.3)
                 filler.unlink(missing_ok=True)
-                time.sleep(0.3)
+                stop.wait(0.3)
             finally:
                 stop.set()
                 for thread in threads:
@@ -347,12 +438,23 @@ def test_no_line_is_torn_or_lost_unsaid_in_chaos(setup):
             full = d.metrics().sum("inferd_log_dropped_total", reason="disk_full")
             rotations = d.metrics().sum("inferd_log_rotations_total")
             assert d.stop() == 0
-            lines = [line for path in [*kept.iterdir(), *disk.glob("inferd*"), *disk.glob("moved*")] if not path.name.endswith(".new")
-                     for line in lines_of(path)]
+            files = [path for path in [*kept.iterdir(), *disk.glob("inferd*"), *disk.glob("moved*")] if not path.name.endswith(".new")]
+            texts = {path: text_of(path) for path in files}
+            lines = [line for path, text in texts.items() for line in lines_in(text, path)]
             numbers = [line["seq"] for line in lines if line["seq"] > 0]
-            reported = sum(line["lines"] for line in lines if line["event"] == "log_lines_lost")
-            missing = set(range(1, max(numbers) + 1)) - set(numbers)
-            print(f"  {len(lines)} lines, {rotations:.0f} rotations, {dropped:.0f} dropped ({full:.0f} on the full disk), {reported} reported")
+            # What was written into a deleted file since it was last seen is carried over into the next one: only these may be there twice,
+            # and where the disk was full then, they were lost, though they can be seen here.
+            read_deleted(0)
+            reported = sum(line["lines"] for line in lines + gone if line["event"] == "log_lines_lost")
+            only_gone = {line["seq"] for line in gone if line["seq"] > 0} - set(numbers)
+            missing = set(range(1, max(numbers) + 1)) - set(numbers) - only_gone
+            by_logrotate = sum(".log." in path.name for path in files)
+            print(f"  {len(lines)} lines and {len(gone)} in deleted files, {rotations:.0f} rotations, {by_logrotate} files of "
+                  f"logrotate, {dropped:.0f} dropped ({full:.0f} on the full disk), {reported} reported")
             assert len(set(numbers)) == len(numbers), "a line is there twice"
-            assert len(missing) == dropped, f"{len(missing)} numbers are missing, {dropped:.0f} were counted"
+            assert len(missing) <= dropped <= len(missing) + len(only_gone), \
+                f"{len(missing)} numbers are missing and {len(only_gone)} were deleted, {dropped:.0f} were counted"
             assert reported == dropped and full > 0 and rotations >= seconds / 2, (reported, dropped, full, rotations)
+            assert gone and by_logrotate >= min(3, len(turns) // 2), (len(gone), by_logrotate, turns)
+            read = subprocess.run(["jq", "-c", ".seq"], input=b"".join(texts.values()), capture_output=True, check=False)
+            assert read.returncode == 0 and read.stdout.count(b"\n") == len(lines), (read.returncode, read.stderr[-500:])

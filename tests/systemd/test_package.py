@@ -28,7 +28,8 @@ def test_cmake_installs_the_same_tree(setup):
         listing = subprocess.run(["dpkg-deb", "-c", deb], capture_output=True, text=True, check=True).stdout
         packed |= {line.split(None, 5)[5][2:] for line in listing.splitlines() if line.startswith("-")}
     assert staged == packed, staged ^ packed
-    assert {"usr/bin/inferd", "lib/systemd/system/inferd.service", "etc/inferd/inferd.yaml", "usr/share/man/man8/inferd.8.gz"} <= packed
+    assert {"usr/bin/inferd", "lib/systemd/system/inferd.service", "etc/inferd/inferd.yaml", "usr/share/man/man8/inferd.8.gz",
+            "usr/share/doc/inferd/CHANGELOG.md"} <= packed
 
 
 def files(setup):
@@ -50,7 +51,7 @@ def test_from_an_older_version_to_nothing(setup):
     assert setup.run("dpkg-query", "-W", "-f", "${Version}", "inferd") == "0.0.9"
 
     # What the administrator and the daemon have made in the meantime.
-    config = (setup.root / "etc/inferd/inferd.yaml").read_text() + "queue: {capacity: 2077, deadline: 10m}\n"
+    config = (setup.root / "etc/inferd/inferd.yaml").read_text() + "queue: {capacity: 2077, deadline: 1d}\nlifecycle: {start_patience: 10m}\n"
     setup.write("/etc/inferd/inferd.yaml", config)
     setup.write("/var/lib/private/inferd/flight/flight-x.txt", "x")
     setup.write("/etc/inferd/instances/0.conf", "INFERD_QUEUE__CAPACITY=5\n")

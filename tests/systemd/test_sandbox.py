@@ -71,8 +71,11 @@ def test_keys_come_as_a_credential(setup):
         assert setup.code != 0
         journal = setup.journal()
         assert "sk-good" not in journal and DIGEST not in journal
-        # A reload and a check know them, too.
+        # One reload takes a key away and gives another.
+        setup.write("/etc/inferd/keys", f"app:user:{hashlib.sha256(b'sk-next').hexdigest()}\n", mode=0o600)
         setup.run("systemctl", "reload", "inferd.service")
+        harness.eventually(lambda: status("sk-next") == 200, 10, "the new key is known")
+        assert status("sk-good") == 401
         setup.run("inferd", "--check", "--set", "auth.keys_file=credential:keys")
 
 

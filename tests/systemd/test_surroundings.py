@@ -23,6 +23,7 @@ def test_bash_completes(setup):
     assert complete(setup, "inferctl mod") == ["model"]
     assert {"inspect", "verify"} <= set(complete(setup, "inferctl model "))
     assert "--concurrency" in complete(setup, "inferctl bench --c")
+    assert complete(setup, "inferctl model verify ") == []  # bash offers files then (-o default)
     assert "--api" in complete(setup, "inferctl status --")
     assert set(complete(setup, "inferd --c")) == {"--config", "--check"}
 

@@ -35,8 +35,8 @@ struct FakeDevice {
 // Handles are addresses into these.
 FakeDevice g_gpus[kMaxGpus];
 [[maybe_unused]] FakeDevice g_instances[kMaxGpus][kMigSlots];
-std::atomic<int> g_events_delivered{0};
-std::atomic<int> g_samples{0};
+[[maybe_unused]] std::atomic<int> g_events_delivered{0};
+[[maybe_unused]] std::atomic<int> g_samples{0};
 std::atomic<bool> g_initialised{false};
 
 std::vector<std::vector<std::string>> Script() {

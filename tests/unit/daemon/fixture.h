@@ -22,6 +22,7 @@ struct EndedCall {
   int status = 0;
   std::string message;
   std::string shed_point;
+  Duration duration{};
   std::optional<engine::RequestRecord> record;
 };
 
@@ -194,6 +195,7 @@ class ApiFixture : public testing::Test {
                    .status = end.status,
                    .message = std::string(end.message),
                    .shed_point = std::string(end.shed_point),
+                   .duration = end.duration,
                    .record = {}};
     if (end.record != nullptr) call.record = *end.record;
     const std::lock_guard lock(ended_mutex_);

@@ -62,8 +62,8 @@ class ServiceManagerTest : public testing::Test {
     }
   }
 
-  static constexpr std::array kNames{"NOTIFY_SOCKET", "WATCHDOG_USEC",  "WATCHDOG_PID",         "LISTEN_FDS",
-                                     "LISTEN_PID",    "LISTEN_FDNAMES", "CREDENTIALS_DIRECTORY"};
+  static constexpr std::array kNames{"NOTIFY_SOCKET", "WATCHDOG_USEC",  "WATCHDOG_PID",          "LISTEN_FDS",
+                                     "LISTEN_PID",    "LISTEN_FDNAMES", "CREDENTIALS_DIRECTORY", "STATE_DIRECTORY"};
   const std::filesystem::path path_;
   int listening_ = -1;
 };
@@ -175,6 +175,14 @@ TEST_F(ServiceManagerTest, Credentials) {
   for (const char* wrong : {"credential:", "credential:..", "credential:a/b", "credential:../../etc/shadow"}) {
     EXPECT_EQ(CredentialPath(wrong).error().code, Code::kInvalidArgument) << wrong;
   }
+}
+
+TEST_F(ServiceManagerTest, TheStateFolderIsTheFirst) {
+  EXPECT_EQ(StateFolder(), "");
+  ::setenv("STATE_DIRECTORY", "/var/lib/inferd", 1);
+  EXPECT_EQ(StateFolder(), "/var/lib/inferd");
+  ::setenv("STATE_DIRECTORY", "/var/lib/inferd:/var/lib/more", 1);
+  EXPECT_EQ(StateFolder(), "/var/lib/inferd");
 }
 
 TEST(StatusLine, SaysWhatIsGoingOn) {

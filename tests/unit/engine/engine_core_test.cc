@@ -154,6 +154,9 @@ TEST_F(EngineCoreTest, APreemptedSequenceGoesOnAsIfNothingHadHappened) {
   EXPECT_EQ(answer.text[0], alone);
   EXPECT_GT(second->record.preemptions, 0U);
   EXPECT_EQ(first->record.preemptions, 0U);
+  EXPECT_GE(second->record.preempted[0], second->record.scheduled);
+  EXPECT_LE(second->record.preempted[0], second->record.last_token);
+  EXPECT_EQ(first->record.preempted[0], MonotonicTime{});
   EXPECT_EQ(core_->status().preemptions, second->record.preemptions);
   EXPECT_EQ(core_->pool().held(), 0);
 }
@@ -332,6 +335,17 @@ TEST_F(EngineCoreTest, RandomLivesBalance) {
   for (const Outcome outcome : {Outcome::kLength, Outcome::kStop, Outcome::kExpired, Outcome::kCancelled}) {
     EXPECT_GT(totals.ended[static_cast<std::size_t>(outcome)], 10U) << OutcomeName(outcome);
   }
+}
+
+TEST_F(EngineCoreTest, AWarmUpSaysNothingOfHowFastAQueueDrains) {
+  clock_.AdvanceWithEachReading(milliseconds(1));
+  auto warm_up = std::make_shared<Request>(Params(Prompt(8), 3), Priority::kNormal);
+  warm_up->counted = false;
+  core_->Accept(warm_up);
+  Run();
+  EXPECT_EQ(core_->status().drain_rate, 0);
+  Finish(*Submit(Params(Prompt(8), 3)));
+  EXPECT_GT(core_->status().drain_rate, 0);
 }
 
 TEST(DrainRate, IdleTimeDoesNotCount) {

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
+#include <mutex>
 #include <thread>
 
 #include "tests/fakes/manual_clock.h"
@@ -22,18 +23,29 @@ class GatedCalls final : public FileCalls {
  public:
   ssize_t Write(int fd, std::string_view bytes) override {
     if (full) {
+      ++refused;
       errno = ENOSPC;
       return -1;
     }
     return FileCalls::Write(fd, bytes);
   }
+  int Sync(int) override {
+    if (!sync_fails) return 0;
+    errno = EIO;
+    return -1;
+  }
   std::atomic<bool> full{false};
+  std::atomic<bool> sync_fails{false};
+  std::atomic<int> refused{0};  // writes
 };
 
 class AuditTest : public ::testing::Test {
  protected:
   std::unique_ptr<AuditLog> Open(std::size_t queue = 4096) {
-    auto log = AuditLog::Open({.path = path, .queue = queue}, clock, calls, counters, [](const std::string&) {});
+    auto log = AuditLog::Open({.path = path, .queue = queue}, clock, calls, counters, [this](const std::string& text) {
+      const std::lock_guard lock(mutex);
+      troubles.push_back(text);
+    });
     EXPECT_TRUE(log) << log.error().message;
     return std::move(*log);
   }
@@ -47,7 +59,7 @@ class AuditTest : public ::testing::Test {
     return {.act = std::move(name), .actor = "ops", .client = "127.0.0.1", .target = "demo", .outcome = "ok", .detail = "\"quoted\"\n"};
   }
   AuditReport Verify() {
-    const auto report = VerifyAudit(path);
+    const auto report = VerifyAudit(path, {.now = clock.WallNow()});
     EXPECT_TRUE(report) << report.error().message;
     return *report;
   }
@@ -62,6 +74,8 @@ class AuditTest : public ::testing::Test {
   ManualClock clock;
   GatedCalls calls;
   LogCounters counters;
+  std::mutex mutex;
+  std::vector<std::string> troubles;
 };
 
 TEST_F(AuditTest, WritesAChain) {
@@ -120,8 +134,12 @@ TEST_F(AuditTest, FindsTheFirstAlteredMissingOrReorderedLine) {
   EXPECT_EQ(Verify().fault->line, 5U);
 
   lines = good;
-  lines.erase(lines.begin());  // older files may have been removed, but line 1 says that it was the first
+  lines.erase(lines.begin());  // too young to have been removed
   Store(lines);
+  ASSERT_TRUE(Verify().fault);
+  EXPECT_EQ(Verify().fault->line, 1U);
+  EXPECT_THAT(Verify().fault->what, HasSubstr("missing before it"));
+  clock.Advance(std::chrono::hours(24 * 182));
   EXPECT_FALSE(Verify().fault);
   EXPECT_EQ(Verify().first_seq, 2U);
 
@@ -133,11 +151,11 @@ TEST_F(AuditTest, ACutOffEndIsFoundByTheHash) {
   Fill(3);
   auto lines = SplitLines(ReadFile(path));
   const std::string head = HeadAfter(lines[2])->hash;
-  EXPECT_FALSE(VerifyAudit(path, head)->fault);
+  EXPECT_FALSE(VerifyAudit(path, {.head = head, .now = clock.WallNow()})->fault);
   lines.pop_back();
   Store(lines);
-  EXPECT_FALSE(VerifyAudit(path)->fault);  // the chain alone cannot tell
-  EXPECT_TRUE(VerifyAudit(path, head)->fault);
+  EXPECT_FALSE(VerifyAudit(path, {.now = clock.WallNow()})->fault);  // the chain alone cannot tell
+  EXPECT_TRUE(VerifyAudit(path, {.head = head, .now = clock.WallNow()})->fault);
 }
 
 TEST_F(AuditTest, TheChainLeadsThroughRotatedAndCompressedFiles) {
@@ -192,7 +210,25 @@ TEST_F(AuditTest, WhatDoesNotFitIsEnteredAsLost) {
   EXPECT_THAT(ReadFile(path), HasSubstr("the last"));
 }
 
-TEST_F(AuditTest, NoFileIsNotAGoodFile) { EXPECT_EQ(VerifyAudit(path).error().code, Code::kNotFound); }
+TEST_F(AuditTest, WhatWasOnlyDelayedIsNotCountedAsLost) {
+  const auto log = Open();
+  calls.full = true;
+  log->Record(Act("late"));
+  while (calls.refused < 3) std::this_thread::yield();
+  calls.full = false;
+  log->Stop();
+  EXPECT_THAT(ReadFile(path), HasSubstr("late"));
+  for (const auto& dropped : counters.dropped) EXPECT_EQ(dropped, 0U);
+  EXPECT_EQ(counters.bytes, ReadFile(path).size());
+}
+
+TEST_F(AuditTest, ADiskThatDoesNotTakeTheLinesIsTrouble) {
+  calls.sync_fails = true;
+  Fill(1);
+  EXPECT_THAT(troubles, ::testing::ElementsAre(HasSubstr("cannot be brought to the disk")));
+}
+
+TEST_F(AuditTest, NoFileIsNotAGoodFile) { EXPECT_EQ(VerifyAudit(path, {}).error().code, Code::kNotFound); }
 
 }  // namespace
 }  // namespace inferd::logging

@@ -103,6 +103,15 @@ TEST_F(LogTest, WritesWhatIsLoudEnough) {
   EXPECT_EQ(counters.lines[static_cast<std::size_t>(Level::kDebug)].load(), 0U);
 }
 
+// An output that is being made may have something to say at once.
+TEST_F(LogTest, LinesBeforeTheOutputsAreKeptForThem) {
+  log = std::make_unique<Log>(clock, counters, Levels{}, LogOptions{.keeper = false});
+  log->Write(LogFileTrouble{.file = "f", .trouble = "cannot be opened"});
+  log->Add({out});
+  log->Write(Note{.text = "then"});
+  EXPECT_THAT(Written(), ElementsAre("error f: cannot be opened", "info then"));
+}
+
 TEST_F(LogTest, LevelsAreSetForEachComponentWhileItRuns) {
   Make();
   Levels levels{.all = Level::kError};
@@ -131,6 +140,22 @@ TEST_F(LogTest, AHangingOutputBlocksNobodyAndTheLossIsReported) {
   // The newest lines are those that were kept, and the gap shows in the numbers.
   EXPECT_EQ(texts[64], "info 999");
   EXPECT_EQ(out->sequences()[1] - out->sequences()[0], 937U);
+}
+
+// What only has the outputs look after themselves is no line, wherever in the queue it meets its end.
+TEST_F(LogTest, OnlyLinesAreCountedAsLost) {
+  Make({.queue = 64, .keeper = false});
+  out->Hold();
+  log->Write(Note{.text = "first"});
+  out->AwaitHeld();
+  for (int i = 0; i < 10; ++i) log->Tick();
+  for (int i = 0; i < 1000; ++i) log->Write(Note{.text = std::to_string(i)});
+  out->Release();
+  EXPECT_EQ(Written().size(), 65U);
+  log->Tick();
+  Written();
+  EXPECT_EQ(out->sequences()[1] - out->sequences()[0], 937U);
+  EXPECT_EQ(Dropped(DropReason::kQueueFull), 936U);
 }
 
 TEST_F(LogTest, RepeatsAreLeftOutAndCounted) {

@@ -127,6 +127,22 @@ TEST_F(RotatingFileTest, GoesOnInANewFileWhenItWasMoved) {
   EXPECT_EQ(ReadFile(path), "three\n");
 }
 
+// Moving the link would leave the big file behind it where nobody compresses or removes it.
+TEST_F(RotatingFileTest, WritesThroughALinkAndDoesNotMoveIt) {
+  fs::create_directories(fs::path(path).parent_path());
+  tree.Write("/elsewhere.log", "");
+  fs::create_symlink(tree.root() + "/elsewhere.log", path);
+  Make({.max_bytes = 8, .every = hours(24)});
+  for (const char* line : {"aaaa\n", "bbbb\n"}) EXPECT_TRUE(file->Append(line));
+  clock.Advance(hours(48));
+  file->Tick();
+  EXPECT_TRUE(file->Append("cccc\n"));
+  EXPECT_TRUE(fs::is_symlink(path));
+  EXPECT_THAT(Rotated(), IsEmpty());
+  EXPECT_EQ(ReadFile(tree.root() + "/elsewhere.log"), "aaaa\nbbbb\ncccc\n");
+  EXPECT_THAT(troubles, ElementsAre(HasSubstr("is not rotated")));
+}
+
 TEST_F(RotatingFileTest, CarriesOverWhatWasWrittenAfterItWasDeleted) {
   Make().Append("gone\n");
   file->Tick();
@@ -136,6 +152,48 @@ TEST_F(RotatingFileTest, CarriesOverWhatWasWrittenAfterItWasDeleted) {
   file->Tick();
   file->Append("four\n");
   EXPECT_EQ(ReadFile(path), "two\nthree\nfour\n");
+}
+
+// The disk fills up while the lines of a deleted file are carried over.
+TEST_F(RotatingFileTest, CarriesOverWholeLinesOrNone) {
+  Make({.max_bytes = 0});
+  file->Tick();
+  const std::string line = std::string(999, 'x') + "\n";
+  for (int i = 0; i < 300; ++i) file->Append(line);
+  fs::remove(path);
+  calls.write_error = ENOSPC;
+  calls.room = 100'000;
+  file->Tick();
+  calls.write_error = 0;
+  file->Append("last\n");
+  int whole = 0;
+  std::vector<std::string> others;
+  for (const std::string& l : SplitLines(ReadFile(path))) {
+    if (l.size() == 999) {
+      ++whole;
+    } else {
+      others.push_back(l);
+    }
+  }
+  EXPECT_GT(whole, 0);
+  EXPECT_THAT(others, ElementsAre("lost " + std::to_string(300 - whole) + " disk_full", "last"));
+  EXPECT_EQ(Dropped(DropReason::kDiskFull), 300U - static_cast<unsigned>(whole));
+}
+
+// Lines that went into a deleted file, and whose place never came back.
+TEST_F(RotatingFileTest, GivesUpADeletedFileThatHasGrownTooBigAndCountsItsLines) {
+  Make({.max_bytes = 0});
+  file->Tick();
+  fs::remove(path);
+  const std::string line = std::string((1U << 20U) - 1, 'x') + "\n";
+  calls.open_error = EROFS;
+  for (int i = 0; i < 65; ++i) EXPECT_TRUE(file->Append(line));
+  file->Tick();
+  EXPECT_EQ(Dropped(DropReason::kReadOnly), 65U);
+  calls.open_error = 0;
+  clock.Advance(seconds(1));
+  EXPECT_TRUE(file->Append("on\n"));
+  EXPECT_EQ(ReadFile(path), "lost 65 read_only\non\n");
 }
 
 TEST_F(RotatingFileTest, DoesNotRotateTheFileThatSomebodyElseHasPutThere) {

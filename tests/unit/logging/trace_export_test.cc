@@ -67,6 +67,7 @@ TEST(Otlp, ARequestHasASpanAndOneForEachStage) {
   EXPECT_EQ((*AttributeOf(request, "gen_ai.usage.input_tokens"))["intValue"], "7");
   EXPECT_EQ((*AttributeOf(request, "gen_ai.usage.output_tokens"))["intValue"], "3");
   EXPECT_EQ((*AttributeOf(request, "gen_ai.request.model"))["stringValue"], "demo");
+  EXPECT_EQ((*AttributeOf(request, "gen_ai.response.finish_reasons"))["arrayValue"]["values"], json::parse(R"([{"stringValue":"stop"}])"));
   EXPECT_EQ(request["events"][0]["name"], "first_token");
   EXPECT_EQ(request["events"][0]["timeUnixNano"], "1700000000050000000");
   EXPECT_TRUE(request["status"].empty());
@@ -85,6 +86,19 @@ TEST(Otlp, ARequestHasASpanAndOneForEachStage) {
     }
   }
   EXPECT_NE(spans[1]["spanId"], spans[2]["spanId"]);
+}
+
+TEST(Otlp, WhatHappenedToARequestIsAnEventOfItsSpan) {
+  engine::RequestRecord record = Record();
+  record.preemptions = 2;
+  record.preempted[0] = record.received + milliseconds(60);
+  record.preempted[1] = record.received + milliseconds(80);
+  record.outcome = engine::Outcome::kCancelled;
+  std::vector<std::pair<std::string, std::string>> events;
+  const json spans = Spans(OtlpBody(std::vector{record}, std::vector<std::string>{"demo"}, {}).first);
+  for (const json& event : spans[0]["events"]) events.emplace_back(event["name"], event["timeUnixNano"]);
+  EXPECT_THAT(events, ::testing::ElementsAre(std::pair("first_token", "1700000000050000000"), std::pair("preempted", "1700000000060000000"),
+                                             std::pair("preempted", "1700000000080000000"), std::pair("cancelled", "1700000000151000000")));
 }
 
 TEST(Otlp, StagesThatWereNotReachedHaveNoSpan) {
@@ -221,6 +235,37 @@ TEST_F(TraceExportTest, CountsWhatWasRefusedInPart) {
   Await(*exporter, 4);
   EXPECT_EQ(Of(*exporter, SpanOutcome::kExported), 1U);
   EXPECT_EQ(Of(*exporter, SpanOutcome::kRejected), 3U);
+}
+
+TEST(PauseAfter, GrowsWithJitterAndObeysTheCollector) {
+  EXPECT_EQ(PauseAfter(1, seconds(1), {}, 0), seconds(1));
+  EXPECT_EQ(PauseAfter(3, seconds(1), {}, 0), seconds(4));
+  EXPECT_EQ(PauseAfter(3, seconds(1), {}, 1), seconds(2));
+  EXPECT_EQ(PauseAfter(1000, seconds(1), {}, 0), seconds(30));
+  EXPECT_EQ(PauseAfter(1, seconds(1), seconds(120), 1), seconds(120));
+  EXPECT_EQ(PauseAfter(1, seconds(1), std::chrono::hours(1000), 1), std::chrono::hours(1));
+}
+
+TEST_F(TraceExportTest, ACollectorThatHangsDelaysTheEndOnce) {
+  std::mutex hanging;
+  std::unique_lock hold(hanging);
+  std::atomic<int> posts{0};
+  testing::HttpServer hung([&](std::string_view, std::string_view) {
+    ++posts;
+    const std::lock_guard wait(hanging);
+    return std::string();
+  });
+  TraceExportOptions options = Options();
+  options.url = hung.url();
+  options.batch = 1;
+  options.timeout = milliseconds(100);
+  const auto exporter = Make(options);
+  for (int i = 0; i < 50; ++i) exporter->OnRequest(Record());
+  while (posts == 0) std::this_thread::yield();
+  exporter->Stop();
+  EXPECT_LE(posts, 10);  // not one after the other
+  EXPECT_EQ(Of(*exporter, SpanOutcome::kFailed), 200U);
+  hold.unlock();
 }
 
 TEST_F(TraceExportTest, NobodyWaitsForACollectorThatIsNotThere) {
