@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "config/notify.h"
+
 namespace inferd::config {
 namespace {
 
@@ -541,11 +543,19 @@ const std::array kListKeys{
             .resize = [](Config& c, Indices, std::size_t n) { c.models.resize(n); },
             .size = [](const Config& c, Indices) { return c.models.size(); },
             .help = "The models that are served, one entry each."},
+    NotifyList(),
 };
 
 }  // namespace
 
-std::span<const Key> Keys() { return kKeys; }
+std::span<const Key> Keys() {
+  static const std::vector<Key> all = [] {
+    std::vector<Key> keys(kKeys.begin(), kKeys.end());
+    keys.insert(keys.end(), NotifyKeys().begin(), NotifyKeys().end());
+    return keys;
+  }();
+  return all;
+}
 std::span<const ListKey> ListKeys() { return kListKeys; }
 
 }  // namespace inferd::config
