@@ -343,6 +343,7 @@ void App::Impl::Reload() {
   settings.Set(SettingsOf(plan->config));
   access = plan->config.logs.access;
   prompts = PromptLoggingOf(plan->config.logs.prompts);
+  if (observability) observability->SetNotifiers(plan->notifiers);
   for (const config::Change& change : plan->applied) Log(logging::SettingChanged{.key = change.key, .to = change.to, .from = change.from});
   for (const config::Change& change : plan->waiting) {
     Log(logging::SettingWaits{.key = change.key, .running = change.from, .file = change.to});

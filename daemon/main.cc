@@ -14,6 +14,7 @@
 #include "daemon/command_line.h"
 #include "daemon/crash.h"
 #include "daemon/log.h"
+#include "daemon/notifier_options.h"
 #include "daemon/observability/plane.h"
 #include "daemon/reload.h"
 #include "daemon/rules.h"
@@ -78,6 +79,11 @@ int Main(int argc, char** argv) {
   // Whoever checks a file by hand has not the credentials of the service.
   if (const auto keys = LoadKeys(loaded->config); !keys && !(line.check && keys.error().code == Code::kUnavailable)) {
     std::cerr << keys.error().message << "\n";
+    return kExitUsage;
+  }
+  if (const auto notifiers = NotifierOptionsOf(loaded->config.alerts);
+      !notifiers && !(line.check && notifiers.error().code == Code::kUnavailable)) {
+    std::cerr << notifiers.error().message << "\n";
     return kExitUsage;
   }
   if (const auto rules = LoadRules(loaded->config.alerts); !rules) {

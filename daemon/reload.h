@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "alerts/notify/notifiers.h"
 #include "alerts/rule_file.h"
 #include "config/config.h"
 #include "daemon/api/api.h"
@@ -17,6 +18,7 @@ namespace inferd::daemon {
 struct ReloadPlan {
   config::Config config;                 // the running one with every change that can be applied
   std::shared_ptr<const KeyStore> keys;  // nullptr: everybody may ask
+  std::vector<alerts::NotifierOptions> notifiers;
   std::vector<alerts::RuleGroup> rules;
   std::vector<config::Change> applied;
   std::vector<config::Change> waiting;  // need a restart

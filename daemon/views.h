@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "alerts/notify/notifiers.h"
 #include "alerts/rule_file.h"
 #include "config/config.h"
 #include "daemon/api/api.h"
@@ -65,6 +66,8 @@ class ObservabilityPlane {
   virtual std::string LastRecords() = 0;
   // What a scrape would give now, in Prometheus's text format.
   virtual std::string Exposition() = 0;
+  // Tells these of alerts from now on.
+  virtual void SetNotifiers(const std::vector<alerts::NotifierOptions>& notifiers) = 0;
   virtual void Stop() = 0;
 };
 using ObservabilityFactory = std::function<std::unique_ptr<ObservabilityPlane>(const Views& views)>;

@@ -72,6 +72,11 @@ constexpr std::array<string_view, 2> kAlertStateValues{"pending", "firing"};
 constexpr std::array kAlertLabels{LabelInfo{"alertname", {}}, LabelInfo{"severity", {}}, LabelInfo{"state", kAlertStateValues}};
 constexpr std::array<string_view, 5> kQueryValues{"ok", "bad", "refused", "timeout", "busy"};
 constexpr std::array kQueryLabels{LabelInfo{"outcome", kQueryValues}};
+constexpr std::array<string_view, 3> kNotificationValues{"ok", "failed", "dropped"};
+constexpr std::array kNotificationLabels{LabelInfo{"notifier", {}}, LabelInfo{"outcome", kNotificationValues}};
+constexpr std::array kNotifierLabels{LabelInfo{"notifier", {}}};
+constexpr std::array<string_view, 2> kSilenceValues{"active", "pending"};
+constexpr std::array kSilenceLabels{LabelInfo{"state", kSilenceValues}};
 constexpr std::array kLevelLabels{LabelInfo{"level", kLevelValues}};
 constexpr std::array kLogDropLabels{LabelInfo{"reason", kLogDropValues}};
 constexpr std::array kCollectorLabels{LabelInfo{"collector", kCollectorValues}};
@@ -316,6 +321,12 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalogue{{
    "Evaluations of rules that failed; the alerts of such a rule stay as they were. /api/v1/rules says why."},
   {Metric::kAlerts, Section::kAlerting, kGauge, kCount, "inferd_alerts", kAlertLabels, kNoBuckets,
    "Alerts of the daemon's own rules by name, severity and state: pending ones hold but not for long enough yet. 0 for rules at rest."},
+  {Metric::kNotifications, Section::kAlerting, kCounter, kCount, "inferd_notifications_total", kNotificationLabels, kNoBuckets,
+   "Messages about alerts by notifier: ok were delivered, failed is each try that was not and is made again, dropped are alerts that its queue had no room for."},
+  {Metric::kNotificationsWaiting, Section::kAlerting, kGauge, kCount, "inferd_notifications_waiting", kNotifierLabels, kNoBuckets,
+   "Alerts whose latest state a notifier has still to tell, silenced ones included."},
+  {Metric::kSilences, Section::kAlerting, kGauge, kCount, "inferd_silences", kSilenceLabels, kNoBuckets,
+   "Silences by state: active ones hold now, pending ones begin later. An active one that nobody remembers hides alerts."},
   {Metric::kQueries, Section::kAlerting, kCounter, kCount, "inferd_queries_total", kQueryLabels, kNoBuckets,
    "Queries over the history by what became of them: bad ones were malformed, refused ones over a limit, busy ones found no thread."},
   {Metric::kQueryTime, Section::kAlerting, kHistogram, kSeconds, "inferd_query_seconds", kNoLabels, kScrapeBuckets,

@@ -102,6 +102,9 @@ enum class Metric : std::uint8_t {
   kRuleEvaluation,
   kRuleFailures,
   kAlerts,
+  kNotifications,
+  kNotificationsWaiting,
+  kSilences,
   kQueries,
   kQueryTime,
   // GPU.

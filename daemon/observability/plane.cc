@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <future>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -15,10 +16,12 @@
 #include "daemon/api/keys.h"
 #include "daemon/crash.h"
 #include "daemon/log.h"
+#include "daemon/notifier_options.h"
 #include "daemon/observability/collectors.h"
 #include "daemon/observability/daemon_metrics.h"
 #include "daemon/observability/debug_pages.h"
 #include "daemon/observability/handlers.h"
+#include "daemon/observability/notifications.h"
 #include "daemon/observability/query_api.h"
 #include "daemon/observability/server.h"
 #include "daemon/observability/status_page.h"
@@ -74,6 +77,12 @@ std::string StateFolder() {
   return std::string(text.substr(0, text.find(':')));
 }
 
+// The path as a label.
+std::string_view RouteOf(std::string_view path) {
+  const std::string_view alerting = AlertingPages::RouteOf(path);
+  return alerting.empty() ? ObservabilityHandlers::RouteOf(path) : alerting;
+}
+
 // A target of 0 is not kept.
 metrics::SloTargets TargetsOf(const config::Slo& slo) {
   const auto target = [](Duration duration) { return duration > Duration::zero() ? std::optional(duration) : std::nullopt; };
@@ -100,6 +109,7 @@ class Plane final : public ObservabilityPlane {
   explicit Plane(const Views& views)
       : views_(views),
         recorder_(views.requests, views.steps),
+        notifications_(views.clock, StateFolder()),
         record_metrics_(views.ledger.models()),
         rates_(views.ledger.models().size()),
         engine_metrics_(
@@ -132,6 +142,7 @@ class Plane final : public ObservabilityPlane {
     registry_.Add(engine_metrics_);
     registry_.Add(process_);
     registry_.Add(collectors_.runner());
+    registry_.Add(notifications_);
   }
   ~Plane() override {
     Stop();
@@ -141,14 +152,17 @@ class Plane final : public ObservabilityPlane {
   Result<std::uint16_t> Start(const std::string& listen) override {
     server_.emplace(
         ObservabilityServerOptions{.listen = listen}, views_.clock,
-        [this](const RequestHead& head, const BodyReader& body) { return Guarded(head, body); }, ObservabilityHandlers::RouteOf);
+        [this](const RequestHead& head, const BodyReader& body) { return Guarded(head, body); }, RouteOf);
     daemon_metrics_.emplace(views_, *server_, traces_ ? &traces_->counters() : nullptr);
     registry_.Add(*daemon_metrics_);
+    INFERD_ASSIGN_OR_RETURN(const auto notifiers, NotifierOptionsOf(views_.config.alerts));
+    notifications_.Configure(notifiers);
     INFERD_ASSIGN_OR_RETURN(auto rules, LoadRules(views_.config.alerts));
     INFERD_RETURN_IF_ERROR(server_->Start());
     // Only now the port is known, by which receivers of alerts tell daemons apart.
     watch_.emplace(WatchOptionsOf(views_.config, server_->port()), views_.clock, registry_, std::move(rules));
     registry_.Add(*watch_);
+    watch_->Add(notifications_);
     query_api_.emplace(*watch_, views_.clock,
                        QueryLimits{.timeout = views_.config.observability.query_timeout,
                                    .samples = static_cast<std::uint64_t>(views_.config.observability.query_samples)});
@@ -169,9 +183,13 @@ class Plane final : public ObservabilityPlane {
   std::string LastRecords() override { return debug_.AsComments(); }
   std::string Exposition() override { return scraper_.Scrape(metrics::Format::kText, {}); }
 
+  void SetNotifiers(const std::vector<alerts::NotifierOptions>& notifiers) override { notifications_.Configure(notifiers); }
+
   void Stop() override {
-    if (server_) server_->Stop();
+    // What judges the rules tells the notifiers, and a test of a notifier holds a thread of the server until it has its answer.
     if (watch_) watch_->Stop();
+    notifications_.Stop();
+    if (server_) server_->Stop();
     collectors_.Stop();
     recorder_.Stop();
     if (traces_) traces_->Stop();
@@ -193,29 +211,41 @@ class Plane final : public ObservabilityPlane {
                            [](const std::string& trouble) { Log(logging::TracesNotTaken{.trouble = trouble}); });
   }
 
-  // With keys configured, who is not on this machine needs one that may read metrics; probes of health and life need none.
+  // With keys configured, who is not on this machine needs one that may read metrics; probes of health and life need none. Who wants the
+  // daemon to do something needs one with the role admin, wherever he is.
   HttpResponse Guarded(const RequestHead& head, const BodyReader& body) {
     if (!open_) return {.status = 503, .content_type = "text/plain; charset=utf-8", .body = "starting\n", .headers = {}};
+    const bool alerting = !AlertingPages::RouteOf(head.path).empty();
+    const bool acts = alerting && AlertingPages::Acts(head);
     const std::shared_ptr<const KeyStore> keys = *views_.keys.Get();
     const bool local = head.peer.starts_with("127.") || head.peer == "::1";
-    if (keys == nullptr || local || head.path == "/livez" || head.path == "/readyz" || head.path == "/healthz")
-      return handlers_.Handle(head, body);
+    const bool probe = head.path == "/livez" || head.path == "/readyz" || head.path == "/healthz";
+    if (keys == nullptr || (local && !acts) || probe) return Answer(head, body, alerting);
     const auto key = BearerKey(head.Find("authorization"));
     const auto holder = key ? keys->Find(*key) : std::nullopt;
     // What requests did and how the daemon is configured is more than metrics.
-    const bool debug = head.path.starts_with("/debug/");
-    if (holder && (holder->role == Role::kAdmin || (holder->role == Role::kMetrics && !debug))) return handlers_.Handle(head, body);
+    const bool needs_admin = acts || head.path.starts_with("/debug/");
+    if (holder && (holder->role == Role::kAdmin || (holder->role == Role::kMetrics && !needs_admin))) return Answer(head, body, alerting);
     HttpResponse response;
     response.status = holder ? 403 : 401;
     response.content_type = "text/plain; charset=utf-8";
-    response.body =
-        holder ? "this API key may not read this\n" : "an API key with the role metrics or admin is needed: Authorization: Bearer KEY\n";
+    response.body = fmt::format("{} the role {} is needed: Authorization: Bearer KEY\n",
+                                holder ? "another API key with" : "an API key with", needs_admin ? "admin" : "metrics or admin");
     if (!holder) response.Set("WWW-Authenticate", "Bearer");
     return response;
   }
 
+  HttpResponse Answer(const RequestHead& head, const BodyReader& read_body, bool alerting) {
+    if (!alerting) return handlers_.Handle(head, read_body);
+    Result<std::string> body;
+    if (head.method == "POST") body = read_body();
+    // JSON and expressions want more stack than the server's threads have.
+    return std::async(std::launch::async, [&] { return notifications_.pages().Handle(head, body); }).get();
+  }
+
   const Views& views_;
   metrics::Recorder recorder_;
+  Notifications notifications_;
   metrics::RecordMetrics record_metrics_;
   metrics::RecentRates rates_;
   metrics::EngineMetrics engine_metrics_;
