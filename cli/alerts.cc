@@ -63,7 +63,10 @@ void AddAlerts(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("alerts", "Show alerts that fire or are about to; exit code 1 if one fires");
   const auto as_json = std::make_shared<bool>(false);
   command->add_flag("--json", *as_json, "Print JSON");
-  command->callback([&context, as_json] { Show(*as_json, context); });
+  command->callback([&context, as_json, command] {
+    if (command->get_subcommands().empty()) Show(*as_json, context);
+  });
+  AddNotifiers(*command, context);
 }
 
 }  // namespace inferd::cli

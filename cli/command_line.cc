@@ -28,6 +28,7 @@ void AddCommandLine(CLI::App& app, Context& context) {
   AddPromql(app, context);
   AddQuery(app, context);
   AddRules(app, context);
+  AddSilence(app, context);
   AddStatus(app, context);
   AddTrace(app, context);
 }

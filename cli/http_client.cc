@@ -82,6 +82,18 @@ Result<HttpResponse> HttpClient::Post(const std::string& url, const std::string&
   return Perform(handles, url, api_key_, &on_body);
 }
 
+Result<HttpResponse> HttpClient::Send(const std::string& method, const std::string& url, const std::string& json, Duration timeout) {
+  Handles handles;
+  curl_easy_setopt(handles.easy, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout / std::chrono::milliseconds(1)));
+  curl_easy_setopt(handles.easy, CURLOPT_CUSTOMREQUEST, method.c_str());
+  if (!json.empty()) {
+    handles.headers = curl_slist_append(handles.headers, "Content-Type: application/json");
+    curl_easy_setopt(handles.easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(json.size()));
+    curl_easy_setopt(handles.easy, CURLOPT_POSTFIELDS, json.data());
+  }
+  return Perform(handles, url, api_key_, nullptr);
+}
+
 std::string UrlEscaped(std::string_view text) {
   constexpr std::string_view kHex = "0123456789ABCDEF";
   std::string out;

@@ -21,12 +21,14 @@ class HttpClient {
   // `api_key` is sent as a bearer token unless it is empty.
   explicit HttpClient(std::string api_key);
 
-  // Both return kUnavailable with the address when the server cannot be reached or the transfer breaks off; an answer with an error
+  // All return kUnavailable with the address when the server cannot be reached or the transfer breaks off; an answer with an error
   // status is an answer.
   Result<HttpResponse> Get(const std::string& url, Duration timeout);
   // Posts JSON. The body of an answer of status 200 goes to `on_body` as it comes; false from it breaks off. No limit on the whole
   // time: streams are long.
   Result<HttpResponse> Post(const std::string& url, const std::string& json, const std::function<bool(std::string_view)>& on_body);
+  // Any method, with JSON as its body unless that is empty.
+  Result<HttpResponse> Send(const std::string& method, const std::string& url, const std::string& json, Duration timeout);
 
  private:
   std::string api_key_;
