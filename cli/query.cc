@@ -94,7 +94,7 @@ void Query(const Options& options, Context& context) {
 void AddQuery(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("query", "Ask the daemon's own history, in PromQL");
   const auto options = std::make_shared<Options>();
-  command->add_option("EXPR", options->expr, "Expression, such as rate(inferd_requests_received_total[5m])")->required();
+  command->add_option("EXPR", options->expr, "Expression, such as 1 + 1")->required();
   CLI::Option* time = command->add_option("--time", options->time, "Moment: seconds since 1970 or RFC 3339 (default: now)");
   CLI::Option* range = command->add_option("--range", options->range, "Values over this time up to now, such as 15m")->excludes(time);
   command->add_option("--step", options->step, "Distance of the values of --range (default: 60 values)")->needs(range);
