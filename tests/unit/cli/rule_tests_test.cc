@@ -99,7 +99,9 @@ TEST_F(RuleTests, CompareWithinOneUnitWhenAskedTo) {
 TEST(ShippedRules, PassTheirTests) {
   int files = 0;
   for (const char* folder : {"/alerts/rules/tests", "/alerts/prometheus/tests", "/alerts/rules/pending/tests"}) {
-    for (const auto& entry : std::filesystem::directory_iterator(std::string(INFERD_SOURCE_DIR) + folder)) {
+    const std::string path = std::string(INFERD_SOURCE_DIR) + folder;
+    if (!std::filesystem::exists(path)) continue;  // nothing waits for its series
+    for (const auto& entry : std::filesystem::directory_iterator(path)) {
       const auto report = RunRuleTests(entry.path().string());
       EXPECT_THAT(report.failures, IsEmpty()) << entry.path();
       EXPECT_GT(report.passed, 0) << entry.path();
