@@ -158,6 +158,7 @@ struct App::Impl {
               .open_calls = open_calls,
               .reload = reload,
               .drain = drain,
+              .watchdog_feeds = attendant.feeds(),
               .keys = keys,
               .requests = requests,
               .steps = steps},
@@ -338,9 +339,11 @@ void App::Impl::Reload() {
     return;
   }
   keys.Set(plan->keys);
+  if (observability) observability->SetRules(std::move(plan->rules));
   settings.Set(SettingsOf(plan->config));
   access = plan->config.logs.access;
   prompts = PromptLoggingOf(plan->config.logs.prompts);
+  if (observability) observability->SetNotifiers(plan->notifiers);
   for (const config::Change& change : plan->applied) Log(logging::SettingChanged{.key = change.key, .to = change.to, .from = change.from});
   for (const config::Change& change : plan->waiting) {
     Log(logging::SettingWaits{.key = change.key, .running = change.from, .file = change.to});
