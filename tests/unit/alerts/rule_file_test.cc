@@ -97,6 +97,14 @@ INSTANTIATE_TEST_SUITE_P(
         Faulty{"groups:\n- name: a\n  rules:\n  - {record: a, expr: a}\n  - {record: a, expr: b}\n", "records \"a\" twice"},
         Faulty{"a: \xFF", "not valid UTF-8"}));
 
+// Found by the fuzzer: YAML's own way to read all documents does not come back from these.
+TEST(RuleFile, WhatIsHardlyYamlIsRefusedAtOnce) {
+  for (const char* text : {",g:", ", :", "]x:"}) EXPECT_FALSE(ParseRules(text, "x.yml")) << text;
+  const auto two = ParseRules("groups: []\n---\ngroups: []\n", "x.yml");
+  ASSERT_FALSE(two);
+  EXPECT_THAT(two.error()[0].message, HasSubstr("more than one YAML document"));
+}
+
 TEST(RuleFile, EveryFaultIsReported) {
   const auto groups = ParseRules("groups:\n- name: a\n  rules:\n  - {alert: A, expr: '('}\n  - {alert: B, expr: a, for: x}\n", "x.yml");
   ASSERT_FALSE(groups);
