@@ -1,7 +1,6 @@
 #include "alerts/rule_file.h"
 
 #include <glob.h>
-#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -9,38 +8,16 @@
 #include <fstream>
 #include <iterator>
 #include <set>
-#include <sstream>
 #include <utility>
 
 #include "alerts/template.h"
 #include "runtime/base/utf8.h"
+#include "runtime/base/yaml_document.h"
 
 namespace inferd::alerts {
 namespace {
 
 constexpr std::size_t kMaxFileBytes = 4 << 20;
-
-// Takes a document and makes nothing of it.
-class Ignored final : public YAML::EventHandler {
- public:
-  void OnDocumentStart(const YAML::Mark&) override {}
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
-  void OnMapEnd() override {}
-};
-
-// YAML::LoadAll would tell, but never returns from some malformed texts, ",g:" for one.
-bool HasSecondDocument(std::string_view text) {
-  std::istringstream stream{std::string(text)};
-  YAML::Parser parser(stream);
-  Ignored ignored;
-  return parser.HandleNextDocument(ignored) && parser.HandleNextDocument(ignored);
-}
 
 class Reader {
  public:
@@ -53,9 +30,10 @@ class Reader {
       return tl::unexpected(std::move(faults_));
     }
     try {
-      const YAML::Node document = YAML::Load(std::string(text));
-      if (HasSecondDocument(text)) faults_.push_back({file_, 0, 0, "more than one YAML document"});
-      if (document.IsDefined() && !document.IsNull()) Whole(document, groups);
+      const OneDocument document = LoadOneDocument(std::string(text));
+      if (document.has_second)
+        faults_.push_back({file_, document.second.line + 1, document.second.column + 1, "more than one YAML document"});
+      if (document.root.IsDefined() && !document.root.IsNull()) Whole(document.root, groups);
     } catch (const YAML::Exception& error) {
       faults_.push_back({file_, error.mark.line + 1, error.mark.column + 1, error.msg});
     }

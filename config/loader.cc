@@ -17,6 +17,7 @@
 #include "config/table.h"
 #include "config/value.h"
 #include "runtime/base/utf8.h"
+#include "runtime/base/yaml_document.h"
 
 extern char** environ;
 
@@ -180,11 +181,12 @@ void Loader::File(const std::string& path) {
     place.line += point.value == '\n' ? 1 : 0;
   }
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-    if (documents.size() > 1) return Report(At(documents[1]), "", "a second YAML document is not allowed");
-    understood_ = documents.empty() || documents[0].IsMap() || documents[0].IsNull();
+    const OneDocument document = LoadOneDocument(text);
+    if (document.has_second)
+      return Report({path, document.second.line + 1, document.second.column + 1}, "", "a second YAML document is not allowed");
+    understood_ = document.root.IsMap() || document.root.IsNull();
     std::vector<std::size_t> indices;
-    if (!documents.empty()) WalkSection(documents[0], "", "", indices);
+    WalkSection(document.root, "", "", indices);
   } catch (const YAML::Exception& e) {
     Report({path, e.mark.line + 1, e.mark.column + 1}, "", "is not valid YAML: " + e.msg);
   }

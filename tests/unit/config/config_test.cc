@@ -180,7 +180,8 @@ TEST_F(ConfigTest, WrongShapes) {
             "F:3:1: queue: is given twice; the first time in line 2");
   EXPECT_THAT(OnlyFault("a: [1"), HasSubstr("is not valid YAML"));
   EXPECT_EQ(OnlyFault("a: b\n# \xFF"), "F:2:3: is not valid UTF-8");
-  EXPECT_THAT(OnlyFault("---\nmodels: []\n---\nb: 1\n"), HasSubstr("a second YAML document is not allowed"));
+  EXPECT_EQ(OnlyFault("---\nmodels: []\n---\nb: 1\n"), "F:3:1: a second YAML document is not allowed");
+  for (const char* text : {",g:", ", :", "]x:"}) EXPECT_THAT(OnlyFault(text), HasSubstr("F:1:")) << text;
 }
 
 TEST_F(ConfigTest, LaterFeaturesAreNotAcceptedSilently) {

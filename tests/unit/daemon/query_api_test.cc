@@ -156,7 +156,7 @@ TEST_F(QueryApiTest, ListsSeriesAndLabels) {
   reply = Get("series", "match[]=temperature&limit=1");
   EXPECT_EQ(reply.body["data"].size(), 1U);
   EXPECT_EQ(reply.body["warnings"].dump(), R"(["results truncated due to limit"])");
-  EXPECT_EQ(Get("labels").body["data"].dump(), R"(["__name__","alertname","alertstate","room","severity"])");
+  EXPECT_EQ(Get("labels").body["data"].dump(), R"(["__name__","alertname","alertstate","collector","room","severity"])");
   EXPECT_EQ(Get("labels", "match[]=temperature").body["data"].dump(), R"(["__name__","room"])");
   EXPECT_EQ(Get("label/room/values").body["data"].dump(), R"(["attic","cellar \"1\""])");
   EXPECT_EQ(Get("label/nothing/values").body["data"].dump(), "[]");
