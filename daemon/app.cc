@@ -377,7 +377,8 @@ void App::Impl::SaveEvidence(const std::string& why) {
     ProcessLog().Drain(kLastWords);
     return;
   }
-  const std::string report = StallReport(views, why) + (observability ? observability->LastRecords() + observability->Exposition() : "");
+  const std::string report =
+      EnginesAsComments(views, "was stalled: " + why) + (observability ? observability->LastRecords() + observability->Exposition() : "");
   if (const auto saved = SaveFlightData(folder + "/flight", report, clock.WallNow()); saved) {
     Log(Level::kCritical, "flight data saved to " + *saved);
   } else {

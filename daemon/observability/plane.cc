@@ -15,8 +15,10 @@
 #include "daemon/admission.h"
 #include "daemon/api/keys.h"
 #include "daemon/crash.h"
+#include "daemon/flight_data.h"
 #include "daemon/log.h"
 #include "daemon/notifier_options.h"
+#include "daemon/observability/alert_evidence.h"
 #include "daemon/observability/collectors.h"
 #include "daemon/observability/daemon_metrics.h"
 #include "daemon/observability/debug_pages.h"
@@ -164,6 +166,7 @@ class Plane final : public ObservabilityPlane {
     watch_.emplace(WatchOptionsOf(views_.config, server_->port()), views_.clock, registry_, std::move(rules));
     registry_.Add("alerts", *watch_);
     watch_->Add(notifications_);
+    if (!StateFolder().empty()) watch_->Add(evidence_);
     query_api_.emplace(*watch_, views_.clock,
                        QueryLimits{.timeout = views_.config.observability.query_timeout,
                                    .samples = static_cast<std::uint64_t>(views_.config.observability.query_samples)});
@@ -191,6 +194,7 @@ class Plane final : public ObservabilityPlane {
   void Stop() override {
     // What judges the rules tells the notifiers, and a test of a notifier holds a thread of the server until it has its answer.
     if (watch_) watch_->Stop();
+    evidence_.Stop();
     notifications_.Stop();
     if (server_) server_->Stop();
     collectors_.Stop();
@@ -199,6 +203,16 @@ class Plane final : public ObservabilityPlane {
   }
 
  private:
+  void SaveEvidence(const std::string& why) {
+    const auto saved =
+        SaveFlightData(StateFolder() + "/flight", EnginesAsComments(views_, why) + LastRecords() + Exposition(), views_.clock.WallNow());
+    if (saved) {
+      Log(Level::kWarn, "flight data saved to " + *saved + ": " + why);
+    } else {
+      Log(Level::kError, "flight data not saved: " + saved.error().message);
+    }
+  }
+
   // A view of the records that /metrics shows.
   template <typename View>
   void Show(std::string_view name, View& view) {
@@ -265,6 +279,7 @@ class Plane final : public ObservabilityPlane {
   logging::FlightRecorder flight_recorder_;
   DebugPages debug_;
   std::optional<logging::TraceExporter> traces_;
+  AlertEvidence evidence_{views_.clock, [this](const std::string& why) { SaveEvidence(why); }};
   std::optional<ObservabilityServer> server_;
   std::optional<DaemonMetrics> daemon_metrics_;
   std::optional<Watch> watch_;
