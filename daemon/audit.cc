@@ -75,6 +75,6 @@ void Auditor::EnterRefused(const CallEnd& end) {
 
 void Auditor::EnterRefused(const KeyUse& use) { EnterBounded(refusals_, "authentication", use, "refused"); }
 
-void Auditor::EnterAdmin(const KeyUse& use) { EnterBounded(admin_, "admin_read", use, "ok"); }
+void Auditor::EnterAdmin(const KeyUse& use) { EnterBounded(admin_, "admin_access", use, "ok"); }
 
 }  // namespace inferd::daemon

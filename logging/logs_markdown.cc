@@ -70,7 +70,7 @@ Redaction finds patterns; names and addresses in words stay.
 ## Audit log
 
 `logs.audit.file` names a file for sensitive acts alone: starts and stops, reloads, models loaded, refused keys on both planes, and what
-was read under `/debug/` with a key of the role admin (`admin_read`). Each line ends in the SHA-256 of the line before it, and is on the
+was opened by a key of the role admin where no other would do (`admin_access`). Each line ends in the SHA-256 of the line before it, and is on the
 disk (fdatasync) before it counts. `inferctl audit verify FILE` finds the first line that was altered, removed or moved, in the rotated
 files as well, and says when the file is empty or missing behind them; lines may be missing at the beginning only when they were older than
 `logs.audit.keep` (`--keep`, 180d). A chain cannot show that its own end is missing or was made anew: the daemon logs the number and hash of

@@ -390,7 +390,7 @@ def test_keys_on_the_observability_plane_are_audited(setup):
             ("unknown", "/metrics"), ("unknown", "/metrics"), ("app", "/metrics"), ("prom", "/debug/requests")], refused
         assert all(line["client"] == host and line["outcome"] == "refused" for line in refused), refused
         assert len(refused) < 60 and "sesame" not in audit.read_text(), len(refused)
-        read = [line for line in lines if line["act"] == "admin_read"]
+        read = [line for line in lines if line["act"] == "admin_access"]
         assert [(line["actor"], line["target"], line["client"]) for line in read] == [("boss", "/debug/requests", host)], read
 
 
