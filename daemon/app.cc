@@ -291,13 +291,16 @@ void App::Impl::LoadModels() {
   };
   try {
     loaded.reserve(start_config.models.size());
+    std::size_t bound_threads = 0;
     for (std::size_t i = 0; i < start_config.models.size() && !stop_loading; ++i) {
       const config::Model& wanted = start_config.models[i];
       lifecycle.MoveTo(State::kLoading, "loading the model " + wanted.name);
-      auto model = LoadModel(wanted, start_config.queue, static_cast<std::uint16_t>(i), clock, ledger, steps, stop_loading, loaded_percent);
+      auto model = LoadModel(wanted, start_config.queue, static_cast<std::uint16_t>(i), bound_threads, clock, ledger, steps, stop_loading,
+                             loaded_percent);
       if (!model) return fail(std::move(model).error());
-      model->engine->Start();
+      if (auto started = model->engine->Start(); !started) return fail(std::move(started).error());
       const ModelFacts& facts = model->served.facts;
+      if (wanted.pin_threads) bound_threads += static_cast<std::size_t>(model->engine->options().threads);
       Log(logging::ModelLoaded{.architecture = facts.architecture,
                                .quantization = facts.quantization,
                                .parameters = facts.parameters,
@@ -305,6 +308,8 @@ void App::Impl::LoadModels() {
                                .kv_cache_bytes = model->engine->options().kv_cache_bytes,
                                .threads = model->engine->options().threads,
                                .kernels = facts.kernels,
+                               .cpus = facts.cpus.empty() ? std::nullopt : std::optional<std::string_view>(facts.cpus),
+                               .locked_bytes = facts.locked_bytes == 0 ? std::nullopt : std::optional(facts.locked_bytes),
                                .no_chat = model->served.chat ? std::nullopt : std::optional<std::string_view>(model->served.why_no_chat)},
           {.model = wanted.name});
       audit.Enter("model_load", "daemon", wanted.name, "ok", "sha256 " + facts.sha256);

@@ -50,6 +50,9 @@ class Model {
   // `progress` is called by Forward's own thread after each part of a layer, a few times in a layer: the sign of life of a long step.
   virtual void OnProgress(std::function<void()> progress) = 0;
 
+  // Binds compute thread i to cpus[i]; `cpus` has one for each of threads(), thread 0 is the one that calls Forward and binds itself. kIo.
+  virtual Result<> PinThreads(std::span<const int> cpus) = 0;
+
   virtual const ModelConfig& config() const = 0;
   virtual const gguf::GgufFile& file() const = 0;
   virtual int threads() const = 0;

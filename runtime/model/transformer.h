@@ -25,6 +25,8 @@ class Transformer final : public Model {
 
   void OnProgress(std::function<void()> progress) override { progress_ = std::move(progress); }
 
+  Result<> PinThreads(std::span<const int> cpus) override { return pool_.Pin(cpus); }
+
   const ModelConfig& config() const override { return config_; }
   const gguf::GgufFile& file() const override { return file_; }
   int threads() const override { return pool_.threads(); }
