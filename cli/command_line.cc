@@ -25,6 +25,7 @@ void AddCommandLine(CLI::App& app, Context& context) {
   AddDoctor(app, context);
   AddModel(app, context);
   AddPromql(app, context);
+  AddReload(app, context);
   AddStatus(app, context);
   AddTrace(app, context);
 }

@@ -32,6 +32,7 @@ void AddConfig(CLI::App& app, Context& context);  // check, print
 void AddDoctor(CLI::App& app, Context& context);
 void AddModel(CLI::App& app, Context& context);   // inspect, verify
 void AddPromql(CLI::App& app, Context& context);  // test
+void AddReload(CLI::App& app, Context& context);
 void AddStatus(CLI::App& app, Context& context);
 void AddTrace(CLI::App& app, Context& context);
 

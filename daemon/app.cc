@@ -14,10 +14,12 @@
 #include <fstream>
 #include <mutex>
 #include <optional>
+#include <sstream>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "config/reload_report.h"
 #include "config/value.h"
 #include "daemon/access_log.h"
 #include "daemon/admission.h"
@@ -176,7 +178,9 @@ struct App::Impl {
   Result<> WritePorts() const;
   void LoadModels();
   int Serve();
-  void Reload();
+  // What is wrong with the new configuration; then the running one stays.
+  std::vector<std::string> Reload();
+  void AnswerReload();
   void Drain();
   void SaveEvidence(const std::string& why);
   void Cut(std::string_view why);
@@ -327,20 +331,16 @@ void App::Impl::LoadModels() {
   }
 }
 
-void App::Impl::Reload() {
+std::vector<std::string> App::Impl::Reload() {
   ReopenLog();
   Log(Level::kInfo, "reloading the configuration");
   auto plan = PlanReload(options.sources, Running());
   if (!plan) {
-    reload.last_successful = false;
     audit.Enter("config_reload", "SIGHUP", options.sources.file, "refused", plan.error().message);
-    std::string_view faults = plan.error().message;
-    while (!faults.empty()) {
-      const std::size_t end = faults.find('\n');
-      Log(logging::ReloadRefused{.fault = faults.substr(0, end)});
-      faults.remove_prefix(end == std::string_view::npos ? faults.size() : end + 1);
-    }
-    return;
+    std::vector<std::string> faults;
+    std::istringstream lines(plan.error().message);
+    for (std::string line; std::getline(lines, line);) faults.push_back(line);
+    return faults;
   }
   keys.Set(plan->keys);
   settings.Set(SettingsOf(plan->config));
@@ -358,9 +358,24 @@ void App::Impl::Reload() {
     const std::lock_guard lock(running_mutex);
     running = std::move(plan->config);
   }
-  reload.last_successful = true;
   reload.last_success_ns = clock.WallNow().time_since_epoch().count();
   Log(Level::kInfo, "reloaded the configuration");
+  return {};
+}
+
+// Reloads, and tells whoever waits for it what came of it.
+void App::Impl::AnswerReload() {
+  config::ReloadReport report{.begun = clock.Now(), .faults = {}};
+  try {
+    report.faults = Reload();
+  } catch (const std::exception& e) {
+    report.faults = {e.what()};
+  }
+  reload.last_successful = report.faults.empty();
+  for (const std::string& fault : report.faults) Log(logging::ReloadRefused{.fault = fault});
+  if (const std::string path = config::ReloadReportPath(); !path.empty()) {
+    if (const auto written = config::WriteReloadReport(path, report); !written) Log(Level::kError, written.error().message);
+  }
 }
 
 void App::Impl::Cut(std::string_view why) {
@@ -459,12 +474,7 @@ int App::Impl::Serve() {
       // Before it is ready the service manager waits for that word already.
       const bool ready = lifecycle.ready();
       if (ready) options.service.Reloading(clock.Now());
-      try {
-        Reload();
-      } catch (const std::exception& e) {
-        reload.last_successful = false;
-        Log(logging::ReloadRefused{.fault = e.what()});
-      }
+      AnswerReload();
       if (ready) options.service.Ready();
     }
     if (number == SIGTERM || number == SIGINT) {
