@@ -46,6 +46,18 @@ constexpr Duration kCutGrace = std::chrono::seconds(2);
 // A connection that was taken just before a drain gets this long to send its first request.
 constexpr Duration kLateRequest = std::chrono::milliseconds(250);
 
+// Whether a model that could not be loaded may be loadable at the next start with the same configuration and the same files.
+bool HealsByItself(Code code) {
+  switch (code) {
+    case Code::kNotFound:
+    case Code::kInvalidArgument:
+    case Code::kUnsupported:
+    case Code::kCorrupt:
+    case Code::kResourceExhausted: return false;
+    default: return true;
+  }
+}
+
 std::vector<std::string> NamesOf(const config::Config& config) {
   std::vector<std::string> names;
   for (const config::Model& model : config.models) names.push_back(model.name);
@@ -294,6 +306,7 @@ void App::Impl::LoadModels() {
     loader_bell.Ring();
   };
   try {
+    if (auto found = FindModelFiles(start_config.models); !found) return fail(std::move(found).error());
     loaded.reserve(start_config.models.size());
     std::size_t bound_threads = 0;
     for (std::size_t i = 0; i < start_config.models.size() && !stop_loading; ++i) {
@@ -466,7 +479,7 @@ int App::Impl::Serve() {
     if (fds[1].revents != 0) {
       loader_bell.Silence();
       Log(Level::kCritical, "a model cannot be served: " + load_error->message);
-      return kExitFailure;
+      return HealsByItself(load_error->code) ? kExitFailure : kExitUsage;
     }
     if (fds[2].revents != 0) news_bell.Silence();
     const int number = signals.Take();

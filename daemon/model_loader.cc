@@ -1,7 +1,10 @@
 #include "daemon/model_loader.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -31,6 +34,19 @@ std::vector<int> CpusFor(const std::vector<int>& allowed, std::size_t first, std
 }
 
 }  // namespace
+
+Result<> FindModelFiles(const std::vector<config::Model>& models) {
+  std::string missing;
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    // Whatever else may be wrong with a file is said by who opens it.
+    if (::access(models[i].path.c_str(), F_OK) == 0 || errno != ENOENT) continue;
+    missing += "models[" + std::to_string(i) + "].path: " + models[i].path + " does not exist; ";
+  }
+  if (missing.empty()) return {};
+  return Error(Code::kNotFound, missing +
+                                    "put a GGUF file there or name another in the configuration (the package inferd-demo-model has one "
+                                    "for a first try), then start inferd again");
+}
 
 Result<LoadedModel> LoadModel(const config::Model& wanted, const config::Queue& queue, std::uint16_t index, std::size_t first_cpu,
                               const Clock& clock, engine::Ledger& ledger, Ring<engine::StepRecord>& steps, const std::atomic<bool>& stop,

@@ -23,6 +23,9 @@ struct LoadedModel {
   ServedModel served;  // points at the two above
 };
 
+// kNotFound names every configured file that is not there. Before the first is loaded: loading takes its time.
+Result<> FindModelFiles(const std::vector<config::Model>& models);
+
 // Not started yet. The message of an error begins with the path. `percent` rises to 100 on the way. `first_cpu` counts the CPUs that
 // threads of other models are bound to.
 Result<LoadedModel> LoadModel(const config::Model& wanted, const config::Queue& queue, std::uint16_t index, std::size_t first_cpu,

@@ -87,6 +87,28 @@ def test_from_an_older_version_to_nothing(setup):
     assert "inferd" not in (setup.root / "etc/group").read_text()
 
 
+def test_without_a_model_it_says_what_is_missing(setup):
+    """The package alone is installed all the same; the journal has one line that says what to do, and nobody tries again and again."""
+    path = setup.packages.inferd
+    (setup.root / "root" / path.name).write_bytes(path.read_bytes())
+    out = setup.run("apt-get", "install", "-y", "-qq", "--no-install-recommends", f"/root/{path.name}")
+    missing = "models[0].path: /usr/share/inferd/models/inferd-demo.gguf does not exist"
+    assert "the service does not run" in out and missing in out and "inferd-demo-model" in out, out
+    assert "Could not execute" not in out, out
+    assert setup.run("dpkg-query", "-W", "-f", "${Status}", "inferd") == "install ok installed"
+    assert setup.prop("inferd.service", "ExecMainStatus") == "2" and setup.prop("inferd.service", "NRestarts") == "0"
+    assert setup.prop("inferd.service", "ActiveState") == "failed"
+    said = setup.run("journalctl", "--quiet", "-o", "cat", "-p", "crit", "_SYSTEMD_UNIT=inferd.service").splitlines()
+    assert len([line for line in said if missing in line]) == 1 and len(said) == 1, said
+    # What the message asks for is enough.
+    model = setup.packages.model
+    (setup.root / "root" / model.name).write_bytes(model.read_bytes())
+    setup.run("apt-get", "install", "-y", "-qq", f"/root/{model.name}")
+    setup.run("systemctl", "start", "inferd.service")
+    assert ask().status == 200
+    setup.run("apt-get", "purge", "-y", "-q", "inferd", "inferd-demo-model")
+
+
 def test_models_of_the_user_survive_a_purge(setup):
     package.install(setup.box, setup.packages)
     setup.write("/var/lib/inferd-models/mine.gguf", "x")
