@@ -1,5 +1,7 @@
 """The package: what lintian says, what an upgrade keeps, what a purge leaves. From nothing installed to nothing installed."""
+import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -45,6 +47,25 @@ def unpacked(deb):
 def program_of(setup, pid):
     """What tells the program that a process runs from others."""
     return setup.run("sha256sum", f"/proc/{pid}/exe").split()[0]
+
+
+def test_links_of_the_installed_pages_lead_somewhere(setup):
+    tree = unpacked(setup.packages.inferd)
+    home = tree / "usr/share/doc/inferd"
+    pages, links = sorted(home.rglob("*.md")), 0
+    for page in pages:
+        for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+            if re.match(r"[a-z]+:", target) or target.startswith("#"):
+                continue
+            links += 1
+            there = pathlib.Path(os.path.normpath(page.parent / target.split("#")[0]))
+            for parent in (there, *there.parents):  # an absolute link is meant from the tree's root
+                if parent.is_symlink() and os.readlink(parent).startswith("/"):
+                    there = tree / os.readlink(parent)[1:] / there.relative_to(parent)
+                    break
+            assert there.exists(), f"{page.relative_to(home)}: {target}"
+    assert {"README.md", "docs/INSTALL.md", "alerts/README.md", "docs/runbooks/README.md"} <= {str(page.relative_to(home)) for page in pages}
+    assert links > 100 and "[docs/INSTALL.md](docs/INSTALL.md)" in (home / "README.md").read_text(), links
 
 
 def files(setup):
