@@ -114,6 +114,16 @@ std::uint64_t FailureCount(const LoadResult& result) {
   return count;
 }
 
+// Requests that failed, by kind; without those that were refused, which is how a server answers to more than it can take. Empty when there
+// are none.
+std::string RealFailures(const LoadResult& result) {
+  std::string text;
+  for (const auto& [kind, n] : result.failures) {
+    if (kind != "429" && kind != "503") text += (text.empty() ? "" : ", ") + std::to_string(n) + " x " + kind;
+  }
+  return text;
+}
+
 double PerRequest(std::uint64_t tokens, std::uint64_t requests) {
   return requests == 0 ? 0 : static_cast<double>(tokens) / static_cast<double>(requests);
 }
@@ -215,7 +225,10 @@ void Run(Context& context, BenchOptions options) {
   } else {
     PrintTable(options, *result);
   }
-  if (result->ok == 0) context.Fail("no request ended well" + (result->first_failure.empty() ? "" : ": " + result->first_failure));
+  const std::string why = result->first_failure.empty() ? "" : "; the first: " + result->first_failure;
+  if (result->ok == 0) return context.Fail("no request ended well" + why);
+  if (const std::string failures = RealFailures(*result); !failures.empty())
+    context.Fail("of " + std::to_string(result->started) + " requests failed " + failures + why);
 }
 
 // What is wrong with `text`; empty for a duration.
@@ -227,6 +240,7 @@ std::string NotADuration(const std::string& text) {
 
 void AddBench(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("bench", "Put load on the server and measure it");
+  command->footer("Exit code 1 when no request ended well, or one failed in another way than by being refused (429, 503).");
   const auto options = std::make_shared<BenchOptions>();
   const auto is_duration = CLI::Validator([](std::string& text) { return NotADuration(text); }, "DURATION");
   auto* concurrency = command->add_option("--concurrency", options->concurrency, "Closed loop: keep this many requests running")

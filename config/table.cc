@@ -98,8 +98,10 @@ const std::array kKeys{
         .kind = Kind::kAddress,
         .fallback = "127.0.0.1:9464",
         .slot = [](Config& c, Indices) -> Slot { return &c.observability.listen; },
-        .help = "Address of metrics, health, status and console: an IP address and a port. Port 0 takes a free port and logs it. Without "
-                "auth.keys_file only a loopback address is allowed."},
+        .help =
+            "Address of metrics, health, status and console: an IP address and a port. Port 0 takes a free port and logs it. Without "
+            "auth.keys_file only a loopback address is allowed. With it, programs on this machine read it without a key, and others need "
+            "one of the role metrics or admin; health needs none."},
     Key{.name = "observability.interval",
         .kind = Kind::kDuration,
         .fallback = "5s",

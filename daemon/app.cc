@@ -538,7 +538,9 @@ int App::Impl::Run() {
 
 App::App(config::Config config, AppOptions options, const ObservabilityFactory& observability)
     : impl_(std::make_unique<Impl>(std::move(config), std::move(options))) {
-  if (observability) impl_->observability = observability(impl_->views);
+  if (!observability) return;
+  impl_->observability = observability(impl_->views);
+  impl_->ledger.OnLost([plane = impl_->observability.get()](const engine::RequestRecord& record) { plane->OnLostRecord(record); });
 }
 
 App::~App() = default;

@@ -58,6 +58,8 @@ class ObservabilityPlane {
   virtual Result<std::uint16_t> Start(const std::string& listen) = 0;
   // The last steps and requests, one a line, as comments of Prometheus's text format.
   virtual std::string LastRecords() = 0;
+  // A completed request that the recorder will not see, because its ring was full. Any thread; quick.
+  virtual void OnLostRecord(const engine::RequestRecord& record) = 0;
   // What a scrape would give now, in Prometheus's text format.
   virtual std::string Exposition() = 0;
   virtual void Stop() = 0;

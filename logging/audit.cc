@@ -252,11 +252,12 @@ void AuditLog::Run() {
                                                     .detail = std::to_string(lost) + " acts were not entered: there was no room for them"});
     }
     for (;;) {
+      const bool last_try = stop_;
       lock.unlock();
       const bool written = Write(batch);
       lock.lock();
       if (written) break;
-      if (stop_) {
+      if (last_try) {
         counters_.Drop(DropReason::kIo, batch.size() + waiting_.size());
         return;
       }

@@ -20,8 +20,10 @@ constexpr std::array<string_view, 3> kPhaseValues{"prefill", "decode", "mixed"};
 constexpr std::array<string_view, 6> kStateValues{"ok", "busy", "degraded", "stalled", "draining", "loading"};
 constexpr std::array<string_view, 2> kPlaneValues{"api", "observability"};
 constexpr std::array<string_view, 2> kRingValues{"requests", "steps"};
-constexpr std::array<string_view, 10> kCollectorValues{"gpu_nvml", "gpu_nvml_slow", "gpu_amd",      "cgroup", "pressure",
-                                                       "disk",     "clock",         "certificates", "rapl",   "energy"};
+// The collectors, and the sources that a scrape asks itself.
+constexpr std::array<string_view, 19> kCollectorValues{
+    "gpu_nvml", "gpu_nvml_slow", "gpu_amd", "cgroup", "pressure", "disk",    "clock",      "certificates", "rapl",   "energy",
+    "records",  "slo",           "vllm",    "otel",   "engines",  "process", "collectors", "daemon",       "scrapes"};
 constexpr std::array<string_view, 6> kLevelValues{"trace", "debug", "info", "warn", "error", "critical"};
 constexpr std::array<string_view, 8> kLogDropValues{"queue_full", "disk_full", "read_only", "missing",
                                                     "io",         "blocked",   "journal",   "internal"};
@@ -245,7 +247,7 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalogue{{
   {Metric::kScrapeDuration, Section::kDaemon, kHistogram, kSeconds, "inferd_scrape_duration_seconds", kNoLabels, kScrapeBuckets,
    "Time it took to make one answer of /metrics. It shows what monitoring costs; a scrape never waits for the model."},
   {Metric::kRecordsDropped, Section::kDaemon, kCounter, kCount, "inferd_records_dropped_total", kRingLabels, kNoBuckets,
-   "Records lost because their ring was full, by ring. Histograms and log lines miss these; request counters never do."},
+   "Records lost because their ring was full, by ring. Histograms and spans miss these; counters of requests, tokens and objectives do not."},
   {Metric::kHttpConnections, Section::kDaemon, kGauge, kCount, "inferd_http_connections", kPlaneLabels, kNoBuckets,
    "Open HTTP connections, by plane. On the API plane it is limited by max_connections."},
   {Metric::kHttpRequests, Section::kDaemon, kCounter, kCount, "inferd_http_requests_total", kHttpLabels, kNoBuckets,
@@ -257,9 +259,9 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalogue{{
   {Metric::kDrainCut, Section::kDaemon, kCounter, kCount, "inferd_drain_cut_total", kNoLabels, kNoBuckets,
    "Requests cut off because the drain deadline passed at shutdown. It is zero after a clean stop."},
   {Metric::kCollectorDuration, Section::kDaemon, kGauge, kSeconds, "inferd_collector_duration_seconds", kCollectorLabels, kNoBuckets,
-   "Time the last run of a collector took, by collector. Collectors run on a thread of their own, so a slow one delays no scrape."},
+   "Time the last run of a collector took, for those that run on a thread of their own, so that a slow one delays no scrape."},
   {Metric::kCollectorUp, Section::kDaemon, kGauge, kCount, "inferd_collector_up", kCollectorLabels, kNoBuckets,
-   "1 when the last run of a collector could read its source, 0 when it could not, by collector. Without a GPU gpu_nvml stays 0."},
+   "1 when the last run of a collector could read its source, 0 when it could not: its series are missing then. Without a GPU gpu_nvml stays 0."},
   {Metric::kLogLines, Section::kDaemon, kCounter, kCount, "inferd_log_lines_total", kLevelLabels, kNoBuckets,
    "Log lines that the daemon has made, by level, whether they could be written or not. A rise of error or critical wants a look."},
   {Metric::kLogDropped, Section::kDaemon, kCounter, kCount, "inferd_log_dropped_total", kLogDropLabels, kNoBuckets,

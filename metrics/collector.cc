@@ -1,5 +1,7 @@
 #include "metrics/collector.h"
 
+#include <sys/prctl.h>
+
 #include <algorithm>
 #include <chrono>
 #include <exception>
@@ -38,6 +40,7 @@ void CollectorRunner::Stop() {
 }
 
 void CollectorRunner::Loop() {
+  ::prctl(PR_SET_NAME, "collectors");
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     lock.unlock();

@@ -95,7 +95,7 @@ void EngineMetrics::CollectEngines(std::vector<prometheus::MetricFamily>& famili
     load.Add({model}, facts.load_seconds);
     weights.Add({model}, static_cast<double>(facts.weights_bytes));
     if (rates_ == nullptr || facts.peak_bytes_per_second <= 0 || facts.peak_flops_per_second <= 0) continue;
-    const RecentRates::PerSecond rate = rates_->Read(m, now);
+    const RecentRates::PerSecond rate = rates_->Read(m, now, status);
     peak_bytes.Add({model}, facts.peak_bytes_per_second);
     peak_flops.Add({model}, facts.peak_flops_per_second);
     bandwidth.Add({model}, rate.weight_bytes / facts.peak_bytes_per_second);

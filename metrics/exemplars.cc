@@ -50,9 +50,9 @@ void ExemplarTable::Series::Note(double value, const std::string& labels, WallTi
   if (!place || place->at < at) place = Exemplar{labels, value, at};
 }
 
-std::vector<std::optional<Exemplar>> ExemplarTable::Series::Read() const {
+void ExemplarTable::Series::Read(std::vector<std::optional<Exemplar>>& places) const {
   const std::lock_guard lock(mutex_);
-  return places_;
+  places = places_;
 }
 
 ExemplarTable::Series& ExemplarTable::Add(Metric metric, std::initializer_list<std::string_view> labels) {

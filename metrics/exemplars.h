@@ -38,8 +38,8 @@ class ExemplarTable {
     explicit Series(Metric metric);
     // Takes the place of an older one; one that comes late is dropped, or Prometheus would refuse it as out of order.
     void Note(double value, const std::string& labels, WallTime at);
-    // By bucket.
-    std::vector<std::optional<Exemplar>> Read() const;
+    // Into `places`, by bucket. Who reads one series after the other into the same vector allocates little.
+    void Read(std::vector<std::optional<Exemplar>>& places) const;
 
    private:
     const MetricInfo& info_;

@@ -9,6 +9,7 @@
 
 #include "metrics/recorder.h"
 #include "runtime/base/clock.h"
+#include "runtime/engine/engine_status.h"
 
 namespace inferd::metrics {
 
@@ -26,8 +27,9 @@ class RecentRates final : public RecordView {
     double weight_bytes = 0;  // streamed
     double flops = 0;
   };
-  // Over the kSeconds whole seconds before `now`.
-  PerSecond Read(std::uint16_t model, MonotonicTime now) const;
+  // Over the kSeconds whole seconds before `now`. A step counts for the time in which it worked: what one did that is over is spread over
+  // its span, what the one in progress has done up to its last sign of life (`status`) over that.
+  PerSecond Read(std::uint16_t model, MonotonicTime now, const engine::EngineStatus& status) const;
 
   void OnRequest(const engine::RequestRecord& record) override;
   void OnStep(const engine::StepRecord& record) override;

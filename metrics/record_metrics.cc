@@ -193,10 +193,4 @@ std::vector<prometheus::MetricFamily> RecordMetrics::Collect() const {
   return families;
 }
 
-std::vector<double> RecordMetrics::BusySeconds() const {
-  std::vector<double> seconds;
-  for (const auto& series : steps_) seconds.push_back(static_cast<double>(series->busy_nanoseconds.load()) * 1e-9);
-  return seconds;
-}
-
 }  // namespace inferd::metrics

@@ -26,9 +26,6 @@ class RecordMetrics final : public RecordView, public prometheus::Collectable {
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
-  // Seconds each model's engine has spent in steps. Any thread.
-  std::vector<double> BusySeconds() const;
-
   // One request for each bucket and each outcome, among those whose traces are kept. Any thread.
   const ExemplarTable& exemplars() const { return exemplars_; }
 

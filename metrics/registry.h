@@ -9,10 +9,15 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "metrics/collector.h"
 #include "metrics/exemplars.h"
 #include "metrics/exposition.h"
 #include "metrics/series_budget.h"
@@ -22,22 +27,31 @@ namespace inferd::metrics {
 
 class Registry {
  public:
-  // `most_series`: of one answer (series_budget.h).
-  explicit Registry(std::size_t most_series = 20000) : budget_(most_series) {}
+  // `most_series`: of one answer (series_budget.h). `note` hears of a source that begins to fail, or to work again; it may be empty.
+  explicit Registry(std::size_t most_series = 20000, NoteSink note = {}) : note_(std::move(note)), budget_(most_series) {}
 
-  // Sources must be thread-safe (prometheus::Collectable says so) and outlive the registry.
-  void Add(const prometheus::Collectable& source) { sources_.push_back(&source); }
+  // Before the first Collect. Sources must be thread-safe (prometheus::Collectable says so) and outlive the registry. `name`: a value of
+  // the label collector in the catalogue.
+  void Add(std::string_view name, const prometheus::Collectable& source) { sources_.push_back({name, source}); }
 
-  // Sorted by name, with the registry's own account. A source that throws is left out; its failure is counted.
+  // Sorted by name, with the registry's own account. A source that throws is left out, and inferd_collector_up says so.
   std::vector<prometheus::MetricFamily> Collect() const;
-  std::uint64_t failures() const { return failures_.load(); }
   // Label values that did not fit into the budget so far.
   std::uint64_t overflowed() const { return budget_.overflowed(); }
 
  private:
-  std::vector<const prometheus::Collectable*> sources_;
-  mutable std::atomic<std::uint64_t> failures_{0};
+  struct Source {
+    std::string_view name;
+    const prometheus::Collectable& collectable;
+  };
+  // The families of one source; nothing when it throws.
+  std::optional<std::vector<prometheus::MetricFamily>> Ask(const Source& source) const;
+
+  const NoteSink note_;
+  std::vector<Source> sources_;
   mutable SeriesBudget budget_;
+  mutable std::mutex mutex_;
+  mutable std::set<std::string_view> failing_;  // under mutex_
 };
 
 // Answers scrapes and measures its own cost. Thread-safe.

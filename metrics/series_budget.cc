@@ -74,7 +74,7 @@ void Merge(MetricFamily& family) {
 
 }  // namespace
 
-std::size_t CountSeries(const std::vector<MetricFamily>& families) {
+std::size_t CountSeries(std::span<const MetricFamily> families) {
   std::size_t count = 0;
   for (const MetricFamily& family : families) {
     for (const ClientMetric& metric : family.metric) count += SamplesOf(family, metric);

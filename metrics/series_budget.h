@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <span>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -17,7 +18,7 @@
 namespace inferd::metrics {
 
 // A histogram counts as one for each bucket, and two.
-std::size_t CountSeries(const std::vector<prometheus::MetricFamily>& families);
+std::size_t CountSeries(std::span<const prometheus::MetricFamily> families);
 
 class SeriesBudget {
  public:

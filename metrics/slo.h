@@ -37,7 +37,7 @@ struct SloTargets {
 //     expired, failed or was cut before it had what the target asks for is bad.
 std::optional<bool> JudgeRequest(Slo slo, const SloTargets& targets, const engine::RequestRecord& record);
 
-// The recorder's thread feeds it, any collects.
+// The recorder's thread feeds it, and any thread with a record that the recorder will not see; any collects.
 class SloMetrics final : public RecordView, public prometheus::Collectable {
  public:
   // `models`: Ledger::models(), whose indices the records carry.

@@ -31,6 +31,8 @@ void AppendCommands(const CLI::App& app, const std::string& prefix, std::string&
     }
     text += ".SS " + synopsis + "\n" + Roff(command->get_description()) + ".\n";
     text += OptionsRoff(*command);
+    // A command inherits its parent's, which stands once in the page.
+    if (command->get_footer() != app.get_footer()) text += ".PP\n" + Roff(command->get_footer()) + "\n";
     AppendCommands(*command, name + " ", text);
   }
 }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "daemon/api/percent.h"
 #include "daemon/api/work.h"
 
 namespace inferd::daemon {
@@ -28,26 +29,6 @@ constexpr std::string_view kModelPrefix = "/v1/models/";
 std::string_view MethodOf(Route route) {
   const auto row = std::find_if(kTable.begin(), kTable.end(), [&](const RouteRow& r) { return r.route == route; });
   return row == kTable.end() ? "GET" : row->method;
-}
-
-// "%2F" and so on; a broken escape stays as it is.
-std::string PercentDecode(std::string_view text) {
-  const auto digit = [](char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-  };
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0) {
-      out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
 }
 
 bool IsGeneration(Route route) { return route == Route::kChatCompletions || route == Route::kCompletions; }

@@ -141,9 +141,13 @@ class Call {
     std::optional<HttpResponse> head;  // once: the whole answer, or the status and headers of a stream
     bool streaming = false;            // what follows comes in pieces
     std::string data;                  // the next piece of a stream
+    bool answered = false;             // nothing follows for the client, but the engine has not let go: Poll on until it has
     bool ended = false;                // nothing follows, and the engine has let go
   };
   Part Poll();
+  // When Poll has an answer even if the engine makes none: an engine looks at deadlines between its steps, and one that stands still or is
+  // in a long step does not. MonotonicTime::max() when there is nothing to wait for.
+  MonotonicTime AnswerDue() const;
   // Before Start, or while the engine works.
   void ClientGone();
   // The client did not take the answer, or its connection broke while it was written: it is recorded as gone, whatever Poll said.

@@ -49,6 +49,10 @@ int Rank(FinishReason reason) {
   }
 }
 
+// How long after the deadline a client waits for an engine to notice: most steps are shorter, and the engine's own end is the better one,
+// because it frees what the request holds.
+constexpr Duration kDeadlineSlack = std::chrono::milliseconds(500);
+
 }  // namespace
 
 ApiResult<MonotonicTime> Call::Deadline() const {
@@ -200,6 +204,12 @@ void Call::ClientGone() {
   work_->request->Cancel(engine::CancelReason::kClientGone);
 }
 
+MonotonicTime Call::AnswerDue() const {
+  if (!pending() || work_->gone || work_->late) return MonotonicTime::max();
+  const MonotonicTime deadline = work_->request->params().deadline;
+  return deadline > MonotonicTime::max() - kDeadlineSlack ? MonotonicTime::max() : deadline + kDeadlineSlack;
+}
+
 Call::Part Call::Poll() {
   Part part;
   if (!work_ || work_->ended) {
@@ -214,11 +224,11 @@ Call::Part Call::Poll() {
       continue;
     }
     if (event.finished) work.outcome = Worse(work.outcome, *event.finished);
-    if (!work.gone && !work.broken) part.data += work.answer.Add(std::move(event));
+    if (!work.gone && !work.late && !work.broken) part.data += work.answer.Add(std::move(event));
   }
 
   const auto begin = [&] {
-    if (work.begun || work.gone) return;
+    if (work.begun || work.gone || work.late) return;
     work.begun = true;
     HttpResponse head;
     head.content_type = "text/event-stream";
@@ -229,19 +239,7 @@ Call::Part Call::Poll() {
   part.streaming = work.stream && (work.begun || !part.data.empty());
   if (part.streaming) begin();
 
-  if (!batch.ended) return part;
-  part.ended = true;
-  work.ended = true;
-  work.request->output.OnReady({});
-  answer_ = work.answer.KeptText();
-  Settle();
-  if (work.gone) {
-    part.data.clear();
-    return part;
-  }
-  const engine::RequestRecord& record = work.request->record;
-  if (work.broken) {
-    const ApiError error = BrokenError(*work.broken, work.request->cancel_reason());
+  const auto fail = [&](const ApiError& error) {
     message_ = error.message;
     if (work.begun) {
       part.data += work.answer.StreamError(error);
@@ -249,6 +247,27 @@ Call::Part Call::Poll() {
       part.streaming = false;
       part.head = Finish(ToResponse(error));
     }
+  };
+  if (!batch.ended) {
+    if (parts_.clock.Now() < AnswerDue()) return part;
+    fail(BrokenError(FinishReason::kExpired, engine::CancelReason::kNone));
+    work.late = true;
+    part.answered = true;
+    return part;
+  }
+  part.ended = true;
+  work.ended = true;
+  work.request->output.OnReady({});
+  answer_ = work.answer.KeptText();
+  Settle();
+  if (work.gone || work.late) {
+    part.data.clear();
+    part.streaming = false;
+    return part;
+  }
+  const engine::RequestRecord& record = work.request->record;
+  if (work.broken) {
+    fail(BrokenError(*work.broken, work.request->cancel_reason()));
     return part;
   }
   if (work.stream) {
@@ -266,6 +285,10 @@ Call::Part Call::Poll() {
 
 void Call::Settle() {
   const Work& work = *work_;
+  if (work.late) {
+    books_->Ended(Outcome::kExpired, work.begun ? 200 : 408);
+    return;
+  }
   if (work.gone) {
     books_->Ended(Outcome::kCancelled, 499);
     message_ = "the client went away";

@@ -109,18 +109,20 @@ HttpResponse Call::Health(bool readiness_only) {
   std::vector<std::string> reasons;
   if (!ready) reasons.push_back(now.reason);
   bool healthy = ready;
-  if (ready) {
+  if (now.state >= State::kReady) {
     metrics::Verdict worst = metrics::Verdict::kOk;
     for (std::size_t m = 0; m < parts_.models.size(); ++m) {
       const ServedModel* model = parts_.models.at(m);
       if (model == nullptr) continue;
       metrics::Health health = metrics::JudgeEngine(model->engine->status(), model->engine->options().max_running, parts_.clock.Now());
+      // Of engines that are busy with the rest a drain says nothing; one that stands still will not get to its end.
+      if (!ready && health.verdict != metrics::Verdict::kStalled) continue;
       worst = std::max(worst, health.verdict);
-      std::move(health.reasons.begin(), health.reasons.end(), std::back_inserter(reasons));
+      for (const std::string& reason : health.reasons) reasons.push_back(ready ? reason : "stalled: " + reason);
     }
-    verdict = VerdictName(worst);
+    if (ready) verdict = VerdictName(worst);
     // Busy or degraded it still serves, and may be asked; a stalled engine serves nobody.
-    healthy = readiness_only ? worst != metrics::Verdict::kStalled : IsHealthy(worst);
+    healthy = ready && (readiness_only ? worst != metrics::Verdict::kStalled : IsHealthy(worst));
   }
   std::string body = R"({"status":")" + std::string(readiness_only ? (healthy ? "ready" : "not ready") : verdict) + R"(","reasons":[)";
   for (const std::string& reason : reasons) {

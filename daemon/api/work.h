@@ -18,6 +18,7 @@ struct Call::Work {
   bool stream;
   bool begun = false;  // the head of a stream was given out
   bool gone = false;   // nobody reads any more
+  bool late = false;   // the client has its answer: the deadline passed, and the engine did not say so
   bool ended = false;
   // The worst ending of any choice, if one did not end well.
   std::optional<engine::FinishReason> broken;

@@ -268,7 +268,7 @@ net::awaitable<void> Connection::Follow(Exchange& exchange) {
       exchange.wire.streaming = part.streaming;
       // The end of a stream without chunks is the end of the connection.
       if (part.streaming && exchange.wire.http_1_0) exchange.wire.keep_alive = false;
-      if (shared_.draining) exchange.wire.keep_alive = false;
+      if (shared_.draining || part.answered) exchange.wire.keep_alive = false;
       bytes = WireResponse(*part.head, exchange.wire, HttpDate(shared_.clock.WallNow()));
     }
     if (part.streaming) {
@@ -276,7 +276,7 @@ net::awaitable<void> Connection::Follow(Exchange& exchange) {
         bytes += part.data;
       } else {
         if (!part.data.empty()) bytes += WireChunk(part.data);
-        if (part.ended) bytes += kLastChunk;
+        if (part.ended || part.answered) bytes += kLastChunk;
       }
     }
     // An answer that is complete is written even if the client seems to have gone: it may only have closed its sending side.
@@ -287,9 +287,27 @@ net::awaitable<void> Connection::Follow(Exchange& exchange) {
       exchange.delivered = try_write && written;
       break;
     }
+    if (part.answered) {
+      exchange.delivered = try_write && written;
+      co_await WaitForEngine(exchange);
+      break;
+    }
     if (peer_gone_ && !told) continue;
+    answer_due_ = call.AnswerDue();
     co_await Wait();
   }
+  answer_due_ = MonotonicTime::max();
+}
+
+// The client has its whole answer, and the engine still holds the request: the client is let go, the call waits alone.
+net::awaitable<void> Connection::WaitForEngine(Exchange& exchange) {
+  exchange.wire.keep_alive = false;
+  co_await StopWatching();
+  if (exchange.delivered) co_await Linger();
+  ErrorCode ignored;
+  socket_.close(ignored);
+  NoDeadline();
+  while (!exchange.call->Poll().ended) co_await Wait();
 }
 
 std::function<void()> Connection::Waker() {

@@ -101,6 +101,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // Sweeper. Cancels again at every sweep until the wait is over: between two steps of one wait there is nothing to cancel.
   void CheckDeadline(MonotonicTime now) {
+    if (now >= answer_due_) {
+      answer_due_ = MonotonicTime::max();
+      Notify();
+    }
     if (now < deadline_) return;
     if (!std::exchange(timed_out_, true)) shared_.counters.timed_out.fetch_add(1, std::memory_order_relaxed);
     ErrorCode ignored;
@@ -168,6 +172,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   net::awaitable<void> ReadBody(Exchange& exchange, Parser& parser, std::optional<HttpResponse>& answer);
   net::awaitable<void> Begin(Exchange& exchange, std::string body, std::optional<HttpResponse>& answer);
   net::awaitable<void> Follow(Exchange& exchange);
+  net::awaitable<void> WaitForEngine(Exchange& exchange);
   net::awaitable<bool> Write(Exchange& exchange, std::string bytes);
   net::awaitable<void> WriteAnswer(Exchange& exchange, const HttpResponse& answer);
   std::function<void()> Waker();
@@ -182,7 +187,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   net::steady_timer wake_;
   beast::flat_buffer buffer_;
   const bool over_limit_;
-  MonotonicTime deadline_ = MonotonicTime::max();
+  MonotonicTime deadline_ = MonotonicTime::max();    // of the wait for the peer
+  MonotonicTime answer_due_ = MonotonicTime::max();  // Call::AnswerDue
   std::size_t body_reserved_ = 0;
   bool timed_out_ = false;
   bool notified_ = false;

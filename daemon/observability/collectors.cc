@@ -21,10 +21,6 @@ namespace {
 
 constexpr Duration kSlow = std::chrono::seconds(15);
 
-void Say(metrics::NoteLevel level, const std::string& note) {
-  ProcessLog().Write(logging::CollectorNote{.text = note}, level == metrics::NoteLevel::kWarning ? Level::kWarn : Level::kInfo);
-}
-
 std::vector<std::string> ModelFolders(const config::Config& config) {
   std::vector<std::string> folders;
   for (const config::Model& model : config.models) {
@@ -35,9 +31,22 @@ std::vector<std::string> ModelFolders(const config::Config& config) {
   return folders;
 }
 
+std::vector<double> BusySeconds(const ServedModels& models) {
+  std::vector<double> seconds;
+  for (std::size_t m = 0; m < models.size(); ++m) {
+    const ServedModel* model = models.at(m);
+    seconds.push_back(model == nullptr ? 0 : ToSeconds(model->engine->status().busy));
+  }
+  return seconds;
+}
+
 }  // namespace
 
-Collectors::Collectors(const Views& views, const metrics::RecordMetrics& records)
+void Collectors::Say(metrics::NoteLevel level, const std::string& note) {
+  ProcessLog().Write(logging::CollectorNote{.text = note}, level == metrics::NoteLevel::kWarning ? Level::kWarn : Level::kInfo);
+}
+
+Collectors::Collectors(const Views& views)
     : gpus_(std::make_shared<metrics::NvmlGpus>(views.clock, metrics::NvmlOptions{.note = Say})), runner_(views.clock, Say) {
   const config::Observability& config = views.config.observability;
   const Duration fast = config.interval;
@@ -57,7 +66,7 @@ Collectors::Collectors(const Views& views, const metrics::RecordMetrics& records
                   std::move(models),
                   std::vector<metrics::EnergyCollector::Source>{{"cpu", [&packages] { return packages.energy_joules(); }},
                                                                 {"gpu", [gpus = gpus_] { return gpus->energy_joules(); }}},
-                  [&records] { return records.BusySeconds(); }),
+                  [&views] { return BusySeconds(views.models); }),
               slow);
   runner_.Add(std::make_unique<metrics::ClockCollector>(), slow);
   runner_.Add(std::make_unique<metrics::DiskCollector>(config.disks.empty() ? ModelFolders(views.config) : config.disks), slow);

@@ -3,19 +3,22 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "daemon/views.h"
 #include "metrics/collector.h"
 #include "metrics/collectors/gpu_nvml.h"
-#include "metrics/record_metrics.h"
 
 namespace inferd::daemon {
 
 class Collectors {
  public:
-  // Both must outlive this. What a collector has to say goes to the log.
-  Collectors(const Views& views, const metrics::RecordMetrics& records);
+  // `views` must outlive this. What a collector has to say goes to the log.
+  explicit Collectors(const Views& views);
+
+  // The log line of what a source of metrics has to say. Any thread.
+  static void Say(metrics::NoteLevel level, const std::string& note);
 
   void Start() { runner_.Start(); }
   void Stop() { runner_.Stop(); }

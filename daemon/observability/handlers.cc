@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/api/percent.h"
 #include "daemon/observability/json_writer.h"
 #include "metrics/negotiation.h"
 
@@ -30,24 +31,11 @@ HttpResponse Plain(int status, std::string text) {
   return response;
 }
 
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-std::string PercentDecode(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && HexDigit(text[i + 1]) >= 0 && HexDigit(text[i + 2]) >= 0) {
-      out += static_cast<char>(HexDigit(text[i + 1]) * 16 + HexDigit(text[i + 2]));
-      i += 2;
-    } else {
-      out += text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return out;
+// Of a query, where a plus is a space.
+std::string QueryDecode(std::string_view text) {
+  std::string plain(text);
+  std::replace(plain.begin(), plain.end(), '+', ' ');
+  return PercentDecode(plain);
 }
 
 // The values of name[]=, as Prometheus's own exporters take them.
@@ -58,8 +46,8 @@ std::vector<std::string> WantedNames(std::string_view query) {
     const std::string_view pair = query.substr(0, end);
     query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
     const auto equals = pair.find('=');
-    if (equals != std::string_view::npos && PercentDecode(pair.substr(0, equals)) == "name[]")
-      names.push_back(PercentDecode(pair.substr(equals + 1)));
+    if (equals != std::string_view::npos && QueryDecode(pair.substr(0, equals)) == "name[]")
+      names.push_back(QueryDecode(pair.substr(equals + 1)));
   }
   return names;
 }
@@ -105,24 +93,27 @@ HttpResponse ObservabilityHandlers::Livez() const { return Plain(200, "ok"); }
 
 HttpResponse ObservabilityHandlers::Readyz() const {
   const Lifecycle::Snapshot now = lifecycle_.snapshot();
-  if (now.state != State::kReady) return Plain(503, fmt::format("{}: {}", StateName(now.state), now.reason));
   const Health health = Judge();
+  if (now.state != State::kReady) return Plain(503, fmt::format("{}: {}", StateName(now.state), fmt::join(health.reasons, "; ")));
   if (health.verdict == Verdict::kStalled) return Plain(503, fmt::format("stalled: {}", fmt::join(health.reasons, "; ")));
   return Plain(200, "ok");
 }
 
 Health ObservabilityHandlers::Judge() const {
   const Lifecycle::Snapshot life = lifecycle_.snapshot();
-  if (life.state == State::kDraining || life.state == State::kStopped) return {Verdict::kDraining, {life.reason}};
   Health worst{Verdict::kOk, {}};
+  if (life.state > State::kReady) worst = {Verdict::kDraining, {life.reason}};
   for (std::uint16_t m = 0; m < models_; ++m) {
     std::optional<ModelNow> look = look_(m);
     if (!look) continue;
     // Among engines the verdicts rise from ok to stalled.
     worst.verdict = std::max(worst.verdict, look->health.verdict);
-    worst.reasons.insert(worst.reasons.end(), look->health.reasons.begin(), look->health.reasons.end());
+    // Of engines that are busy with the rest a drain says nothing; one that stands still will not get to its end.
+    const bool drains = life.state > State::kReady;
+    if (drains && look->health.verdict != Verdict::kStalled) continue;
+    for (const std::string& reason : look->health.reasons) worst.reasons.push_back(drains ? "stalled: " + reason : reason);
   }
-  if (life.state != State::kReady) return {Verdict::kLoading, {life.reason}};
+  if (life.state < State::kReady) return {Verdict::kLoading, {life.reason}};
   return worst;
 }
 

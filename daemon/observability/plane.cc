@@ -52,7 +52,8 @@ std::optional<metrics::ModelNow> LookAt(const Views& views, std::uint16_t index)
   now.health = metrics::JudgeEngine(now.status, now.facts.max_running, views.clock.Now());
   const State state = views.lifecycle.state();
   if (state < State::kReady) now.health.verdict = metrics::Verdict::kLoading;
-  if (state > State::kReady) now.health.verdict = metrics::Verdict::kDraining;
+  // One that stands still will not get to the end of a drain: that is what has to be seen.
+  if (state > State::kReady && now.health.verdict != metrics::Verdict::kStalled) now.health.verdict = metrics::Verdict::kDraining;
   return now;
 }
 
@@ -76,9 +77,9 @@ class Plane final : public ObservabilityPlane {
         rates_(views.ledger.models().size()),
         engine_metrics_(
             views.ledger, views.clock, [&views](std::uint16_t m) { return LookAt(views, m); }, &rates_),
-        collectors_(views, record_metrics_),
+        collectors_(views),
         slo_metrics_(views.ledger.models(), TargetsOf(views.config.slo)),
-        registry_(static_cast<std::size_t>(views.config.observability.max_series)),
+        registry_(static_cast<std::size_t>(views.config.observability.max_series), Collectors::Say),
         status_(
             views, [&views](std::uint16_t m) { return LookAt(views, m); }, rates_, collectors_),
         scraper_(registry_, views.clock, &record_metrics_.exemplars()),
@@ -93,16 +94,16 @@ class Plane final : public ObservabilityPlane {
     recorder_.Add(flight_recorder_);
     SetCrashRecorder(&flight_recorder_);
     recorder_.Add(rates_);
-    Show(record_metrics_);
-    Show(slo_metrics_);
+    Show("records", record_metrics_);
+    Show("slo", slo_metrics_);
     for (const std::string& names : views.config.observability.compat) {
-      if (names == "vllm") Show(vllm_metrics_.emplace(views.ledger, [&views](std::uint16_t m) { return LookAt(views, m); }));
-      if (names == "otel") Show(otel_metrics_.emplace(views.ledger.models()));
+      if (names == "vllm") Show("vllm", vllm_metrics_.emplace(views.ledger, [&views](std::uint16_t m) { return LookAt(views, m); }));
+      if (names == "otel") Show("otel", otel_metrics_.emplace(views.ledger.models()));
     }
     if (views.config.tracing.otlp) recorder_.Add(StartTraces());
-    registry_.Add(engine_metrics_);
-    registry_.Add(process_);
-    registry_.Add(collectors_.runner());
+    registry_.Add("engines", engine_metrics_);
+    registry_.Add("process", process_);
+    registry_.Add("collectors", collectors_.runner());
   }
   ~Plane() override {
     Stop();
@@ -114,7 +115,7 @@ class Plane final : public ObservabilityPlane {
         ObservabilityServerOptions{.listen = listen}, views_.clock, [this](const RequestHead& head) { return Guarded(head); },
         ObservabilityHandlers::RouteOf);
     daemon_metrics_.emplace(views_, *server_, traces_ ? &traces_->counters() : nullptr);
-    registry_.Add(*daemon_metrics_);
+    registry_.Add("daemon", *daemon_metrics_);
     INFERD_RETURN_IF_ERROR(server_->Start());
     recorder_.Start();
     collectors_.Start();
@@ -126,6 +127,8 @@ class Plane final : public ObservabilityPlane {
     return server_->port();
   }
 
+  // Of the views, objectives alone must not miss a request: a burst that fills the ring is when the bad ones come.
+  void OnLostRecord(const engine::RequestRecord& record) override { slo_metrics_.OnRequest(record); }
   std::string LastRecords() override { return debug_.AsComments(); }
   std::string Exposition() override { return scraper_.Scrape(metrics::Format::kText, {}); }
 
@@ -139,9 +142,9 @@ class Plane final : public ObservabilityPlane {
  private:
   // A view of the records that /metrics shows.
   template <typename View>
-  void Show(View& view) {
+  void Show(std::string_view name, View& view) {
     recorder_.Add(view);
-    registry_.Add(view);
+    registry_.Add(name, view);
   }
 
   logging::TraceExporter& StartTraces() {
@@ -152,10 +155,12 @@ class Plane final : public ObservabilityPlane {
                            [](const std::string& trouble) { Log(logging::TracesNotTaken{.trouble = trouble}); });
   }
 
-  // With keys configured, who is not on this machine needs one that may read metrics; probes of health and life need none.
+  // With keys configured, who is not on this machine needs one that may read metrics; probes of health and life need none. What a proxy on
+  // this machine passes on came from elsewhere.
   HttpResponse Guarded(const RequestHead& head) {
     const std::shared_ptr<const KeyStore> keys = *views_.keys.Get();
-    const bool local = head.peer.starts_with("127.") || head.peer == "::1";
+    const bool passed_on = !head.Find("x-forwarded-for").empty() || !head.Find("forwarded").empty();
+    const bool local = (head.peer.starts_with("127.") || head.peer == "::1") && !passed_on;
     if (keys == nullptr || local || head.path == "/livez" || head.path == "/readyz" || head.path == "/healthz")
       return handlers_.Handle(head);
     const auto key = BearerKey(head.Find("authorization"));

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/api/percent.h"
 #include "daemon/observability/gzip.h"
 #include "metrics/negotiation.h"
 
@@ -26,10 +27,12 @@ namespace {
 // send in one packet, and for each piece of an answer: a thread is not held longer by one that is slow. Not set on purpose: document_root
 // (no files are served) and anything of TLS (Debian's build crashes in a handshake).
 std::vector<std::string> CivetOptions(const ObservabilityServerOptions& options) {
-  return {"listening_ports",    options.listen, "num_threads",           std::to_string(options.threads),
-          "enable_keep_alive",  "yes",          "keep_alive_timeout_ms", "2000",
-          "request_timeout_ms", "250",          "tcp_nodelay",           "1",
-          "max_request_size",   "16384"};
+  return {"listening_ports", options.listen, "num_threads", std::to_string(options.threads), "enable_keep_alive", "yes",
+          "keep_alive_timeout_ms", "2000", "request_timeout_ms", "250", "tcp_nodelay", "1", "max_request_size", "16384",
+          // Whatever name a client knows this machine by: "GET http://NAME:9464/metrics" means this server.
+          "enable_auth_domain_check", "no",
+          // It would decode in place, and a path would end at its first %00.
+          "decode_url", "no"};
 }
 
 // Connects to an address of ours and closes again. Whether it succeeds does not matter.
@@ -71,10 +74,22 @@ class ObservabilityServer::Civet final : public CivetHandler {
         ++OwnerOf(connection).connections_;
         return 0;
       };
+      c.connection_close = [](const mg_connection* connection) { AnswerTheUnanswered(connection); };
       c.connection_closed = [](const mg_connection* connection) { --OwnerOf(connection).connections_; };
       return c;
     }();
     return callbacks;
+  }
+  // civetweb calls no handler for a request target that is not a path of this server, it just closes. This is the last moment to say why.
+  static void AnswerTheUnanswered(const mg_connection* connection) {
+    const mg_request_info* info = mg_get_request_info(connection);
+    if (info == nullptr || info->request_uri == nullptr || info->local_uri != nullptr) return;
+    constexpr std::string_view kWhy = "the request target must be a path of this server\n";
+    const std::string text =
+        fmt::format("HTTP/1.1 400 {}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}",
+                    ReasonPhrase(400), kWhy.size(), kWhy);
+    mg_write(const_cast<mg_connection*>(connection), text.data(), text.size());
+    OwnerOf(connection).Count("other", 400);
   }
   static ObservabilityServer& OwnerOf(const mg_connection* connection) {
     const auto* server = static_cast<const CivetServer*>(mg_get_user_data(mg_get_context(connection)));
@@ -85,7 +100,7 @@ class ObservabilityServer::Civet final : public CivetHandler {
     const mg_request_info* info = mg_get_request_info(connection);
     RequestHead head;
     head.method = info->request_method;
-    head.path = info->local_uri != nullptr ? info->local_uri : "";
+    head.path = PercentDecode(info->local_uri != nullptr ? info->local_uri : "");
     head.query = info->query_string != nullptr ? info->query_string : "";
     head.peer = info->remote_addr;
     head.received = owner_.clock_.Now();
@@ -106,36 +121,53 @@ class ObservabilityServer::Civet final : public CivetHandler {
       }
     }
     // A body that nobody read would be taken for the next request. When threads get scarce none waits for what a client may want next.
-    const bool close =
-        info->content_length > 0 || !head.Find("transfer-encoding").empty() || owner_.connections_ > owner_.options_.threads / 2;
-    std::string text = fmt::format(
+    const bool close = WantsClose(*info, head) || info->content_length > 0 || !head.Find("transfer-encoding").empty() ||
+                       owner_.connections_ > owner_.options_.threads / 2;
+    std::string head_text = fmt::format(
         "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nCache-Control: no-store\r\nConnection: {}\r\n", response.status,
         ReasonPhrase(response.status), response.content_type, response.body.size(), close ? "close" : "keep-alive");
-    for (const Header& header : response.headers) text += fmt::format("{}: {}\r\n", header.name, header.value);
-    text += "\r\n";
-    if (head.method != "HEAD") text += response.body;
+    for (const Header& header : response.headers) head_text += fmt::format("{}: {}\r\n", header.name, header.value);
+    head_text += "\r\n";
+    if (head.method == "HEAD") response.body.clear();
+    const std::string& text = response.body.insert(0, head_text);  // one write, and no second copy of a large body
     if (close) mg_disable_connection_keep_alive(connection);
     mg_write(connection, text.data(), text.size());
-    {
-      const std::lock_guard lock(owner_.mutex_);
-      ++owner_.answers_[{std::string(owner_.route_of_(head.path)), response.status}];
-    }
+    owner_.Count(owner_.route_of_(head.path), response.status);
     return true;
   }
 
+  // RFC 9112, section 9.3: a client's "close" holds, and before HTTP/1.1 a connection lives on only when the client asks for it.
+  static bool WantsClose(const mg_request_info& info, const RequestHead& head) {
+    std::string wishes(head.Find("connection"));
+    std::transform(wishes.begin(), wishes.end(), wishes.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    bool close = false, keep_alive = false;
+    for (std::string_view rest = wishes; !rest.empty();) {
+      const auto end = rest.find(',');
+      std::string_view wish = rest.substr(0, end);
+      rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+      wish.remove_prefix(std::min(wish.find_first_not_of(" \t"), wish.size()));
+      wish = wish.substr(0, wish.find_last_not_of(" \t") + 1);
+      close = close || wish == "close";
+      keep_alive = keep_alive || wish == "keep-alive";
+    }
+    const std::string_view version = info.http_version != nullptr ? info.http_version : "";
+    return close || (version != "1.1" && !keep_alive);
+  }
+
+  static HttpResponse BadRequest(std::string why) {
+    HttpResponse response;
+    response.status = 400;
+    response.content_type = "text/plain; charset=utf-8";
+    response.body = std::move(why) + "\n";
+    return response;
+  }
+
   HttpResponse Respond(const RequestHead& head) {
-    const auto bad = [](std::string why) {
-      HttpResponse response;
-      response.status = 400;
-      response.content_type = "text/plain; charset=utf-8";
-      response.body = std::move(why) + "\n";
-      return response;
-    };
     if (std::any_of(head.path.begin(), head.path.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; })) {
-      return bad("the path has a control character");
+      return BadRequest("the path has a control character");
     }
     if (!head.Find("transfer-encoding").empty() && !head.Find("content-length").empty()) {
-      return bad("a request cannot have both Transfer-Encoding and Content-Length");
+      return BadRequest("a request cannot have both Transfer-Encoding and Content-Length");
     }
     try {
       return owner_.handler_(head);
@@ -178,6 +210,11 @@ void ObservabilityServer::Stop() {
 std::uint16_t ObservabilityServer::port() const {
   const std::vector<int> ports = civet_->server().getListeningPorts();
   return ports.empty() ? std::uint16_t{0} : static_cast<std::uint16_t>(ports.front());
+}
+
+void ObservabilityServer::Count(std::string_view route, int status) {
+  const std::lock_guard lock(mutex_);
+  ++answers_[{std::string(route), status}];
 }
 
 std::map<std::pair<std::string, int>, std::uint64_t> ObservabilityServer::answers() const {

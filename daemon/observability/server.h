@@ -46,6 +46,7 @@ class ObservabilityServer {
 
  private:
   class Civet;
+  void Count(std::string_view route, int status);
 
   const ObservabilityServerOptions options_;
   const Clock& clock_;

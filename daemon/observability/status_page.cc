@@ -32,7 +32,7 @@ void WriteModels(JsonWriter& json, const Views& views, const metrics::EngineMetr
       continue;
     }
     const engine::EngineStatus& status = model->status;
-    const metrics::RecentRates::PerSecond rate = rates.Read(m, now);
+    const metrics::RecentRates::PerSecond rate = rates.Read(m, now, status);
     json.Member("state", metrics::VerdictName(model->health.verdict))
         .Member("architecture", model->facts.architecture)
         .Member("quantization", model->facts.quantization)

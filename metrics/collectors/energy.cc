@@ -28,8 +28,11 @@ Result<> EnergyCollector::Collect(MonotonicTime /*now*/, Families& families) {
   std::vector<double> busy = busy_seconds_();
   busy.resize(models_.size(), 0);
   std::vector<double> worked(models_.size(), 0);
-  for (std::size_t m = 0; m < models_.size(); ++m) worked[m] = std::max(0.0, busy[m] - last_busy_[m]);
-  last_busy_ = std::move(busy);
+  for (std::size_t m = 0; m < models_.size(); ++m) {
+    worked[m] = std::max(0.0, busy[m] - last_busy_[m]);
+    // A low reading must not make the same work count twice.
+    last_busy_[m] = std::max(last_busy_[m], busy[m]);
+  }
 
   FamilyBuilder energy(Metric::kEnergy);
   bool any = false;

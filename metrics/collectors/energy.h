@@ -24,7 +24,8 @@ class EnergyCollector final : public Collector {
     std::string_view name;                        // value of the label source; one of the catalogue's
     std::function<std::optional<double>()> read;  // a counter of joules, or nothing while it cannot be read
   };
-  // Seconds that each engine has been busy in all, in the order of `models`.
+  // Seconds that each engine has been busy in all, the step in progress included, in the order of `models`. Between a step's end and its
+  // being added up a reading may be low for a moment.
   using BusySeconds = std::function<std::vector<double>()>;
   EnergyCollector(std::vector<std::string> models, std::vector<Source> sources, BusySeconds busy_seconds);
 

@@ -13,7 +13,8 @@ namespace inferd::metrics {
 ProcessCollector::ProcessCollector(std::string root)
     : root_(std::move(root)),
       ticks_per_second_(static_cast<double>(::sysconf(_SC_CLK_TCK))),
-      page_bytes_(static_cast<double>(::sysconf(_SC_PAGE_SIZE))) {}
+      page_bytes_(static_cast<double>(::sysconf(_SC_PAGE_SIZE))),
+      boot_(NumberAfter(ReadText(root_ + "/proc/stat").value_or(""), "btime")) {}
 
 std::vector<prometheus::MetricFamily> ProcessCollector::Collect() const {
   std::vector<prometheus::MetricFamily> families;
@@ -32,8 +33,7 @@ std::vector<prometheus::MetricFamily> ProcessCollector::Collect() const {
       families.push_back(OneSeries(Metric::kProcessThreads, threads));
       families.push_back(OneSeries(Metric::kProcessVirtualMemory, virtual_bytes));
       families.push_back(OneSeries(Metric::kProcessResidentMemory, resident_pages * page_bytes_));
-      const auto boot = NumberAfter(ReadText(root_ + "/proc/stat").value_or(""), "btime");
-      if (boot) families.push_back(OneSeries(Metric::kProcessStartTime, *boot + start / ticks_per_second_));
+      if (boot_) families.push_back(OneSeries(Metric::kProcessStartTime, *boot_ + start / ticks_per_second_));
     }
   }
   std::error_code error;

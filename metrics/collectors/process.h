@@ -3,6 +3,7 @@
 
 #include <prometheus/collectable.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ class ProcessCollector final : public prometheus::Collectable {
   std::string root_;
   double ticks_per_second_;
   double page_bytes_;
+  std::optional<double> boot_;  // Unix time; read once, because the kernel adds up every interrupt of every core for /proc/stat
 };
 
 }  // namespace inferd::metrics

@@ -218,6 +218,11 @@ EngineStatus ThreadedEngine::status() const {
   status.oldest_without_token = older(status.oldest_without_token, inbox_oldest);
   status.last_progress = core_->last_progress();
   status.step_started = MonotonicTime(Duration(step_started_.load()));
+  if (status.step_started != MonotonicTime{}) {
+    status.busy += std::max(Duration::zero(), status.last_progress - status.step_started);
+    if (status.step_weight_bytes > 0)
+      status.step_share = std::min(1.0, static_cast<double>(core_->step_bytes()) / static_cast<double>(status.step_weight_bytes));
+  }
   return status;
 }
 

@@ -40,7 +40,7 @@ EngineCore::EngineCore(std::unique_ptr<model::Model> model, const model::Tokeniz
       ledger_(ledger),
       steps_(steps),
       pool_(kv_.blocks(), options.prefix_cache) {
-  model_->OnProgress([this] { MarkProgress(); });
+  model_->OnProgress([this](std::uint64_t weight_bytes) { MarkProgress(weight_bytes); });
   MarkProgress();
 }
 
@@ -127,6 +127,7 @@ void EngineCore::DropCancelled() {
 }
 
 bool EngineCore::Step(const std::function<void()>& on_plan) {
+  step_bytes_ = 0;
   MarkProgress();
   const MonotonicTime start = clock_.Now();
   step_ = StepRecord{};
@@ -170,6 +171,10 @@ bool EngineCore::Step(const std::function<void()>& on_plan) {
       step_.prefill_tokens += static_cast<std::uint32_t>(count);
     }
   }
+  if (!batch.empty()) {
+    step_.weight_bytes_read = model_->weight_bytes();
+    step_.flops = model_->flops_per_token() * (step_.prefill_tokens + step_.decode_sequences);
+  }
   on_plan();
   const MonotonicTime planned = clock_.Now();
   step_.plan = planned - start;
@@ -202,14 +207,13 @@ bool EngineCore::Step(const std::function<void()>& on_plan) {
   step_.number = ++step_number_;
   step_.phase = step_.prefill_tokens == 0 ? StepPhase::kDecode : (step_.decode_sequences == 0 ? StepPhase::kPrefill : StepPhase::kMixed);
   for (const std::uint32_t n : queued_) step_.queue_depth += n;
-  step_.weight_bytes_read = model_->weight_bytes();
-  step_.flops = model_->flops_per_token() * (step_.prefill_tokens + step_.decode_sequences);
   if (!waiting_.empty()) {
     MonotonicTime oldest = MonotonicTime::max();
     for (const WaitingKey& key : waiting_) oldest = std::min(oldest, sequences_.at(key.id).active->arrival);
     step_.queue_head_age = end - oldest;
   }
   steps_.TryPush(step_);
+  busy_ += step_.total();
   MarkProgress();
   last_step_ = end;
   if (asked_for) drain_rate_.Add(ToSeconds(end - start), finished_this_step_);
@@ -358,6 +362,10 @@ EngineStatus EngineCore::status() const {
   EngineStatus status;
   status.steps = step_number_;
   status.last_step = last_step_;
+  status.busy = busy_;
+  status.step_weight_bytes = step_.weight_bytes_read;
+  status.step_flops = step_.flops;
+  status.step_prefill_tokens = step_.prefill_tokens;
   status.queued = queued_;
   status.queue_capacity = static_cast<std::uint32_t>(options_.queue_capacity);
   status.running = static_cast<std::uint32_t>(running_.size());

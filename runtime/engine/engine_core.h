@@ -57,6 +57,8 @@ class EngineCore {
   // The core's part of the status: everything but what the inbox and the step in progress add.
   EngineStatus status() const;
 
+  // Weights streamed so far by the step in progress. Any thread.
+  std::uint64_t step_bytes() const { return step_bytes_.load(std::memory_order_relaxed); }
   // Last sign of life. Any thread.
   MonotonicTime last_progress() const { return MonotonicTime(Duration(last_progress_.load(std::memory_order_relaxed))); }
 
@@ -104,7 +106,9 @@ class EngineCore {
     auto operator<=>(const WaitingKey&) const = default;
   };
 
-  void MarkProgress() {
+  // After `weight_bytes` more were streamed.
+  void MarkProgress(std::uint64_t weight_bytes = 0) {
+    step_bytes_.store(step_bytes_.load(std::memory_order_relaxed) + weight_bytes, std::memory_order_relaxed);
 #if INFERD_FAULT_INJECTION
     faults_.Suffer();
 #endif
@@ -148,6 +152,8 @@ class EngineCore {
   std::uint64_t step_number_ = 0;
   MonotonicTime last_step_{};
   std::atomic<std::int64_t> last_progress_{0};
+  std::atomic<std::uint64_t> step_bytes_{0};  // written by the engine's thread alone
+  Duration busy_{};                           // in steps that are over
   int finished_this_step_ = 0;
   std::uint64_t prefix_query_tokens_ = 0;
   std::uint64_t prefix_hit_tokens_ = 0;

@@ -17,6 +17,12 @@ struct EngineStatus {
   MonotonicTime last_step{};      // end of the last step; MonotonicTime{} before the first
   MonotonicTime step_started{};   // start of the step in progress; MonotonicTime{} between steps
   MonotonicTime last_progress{};  // last sign of life: a step's begin or end, or a part of a layer computed
+  Duration busy{};                // spent in steps, the one in progress included up to its last sign of life
+  // What the step in progress will have done at its end, and how far it is: meaningful only between steps' begin and end.
+  std::uint64_t step_weight_bytes = 0;
+  double step_flops = 0;
+  std::uint32_t step_prefill_tokens = 0;
+  double step_share = 0;  // 0 to 1, at last_progress: of the weights, each of which a step streams once
   std::array<std::uint32_t, kPriorities> queued{};
   std::uint32_t queue_capacity = 0;
   std::uint32_t running = 0;

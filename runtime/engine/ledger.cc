@@ -33,7 +33,7 @@ void Ledger::Ended(const RequestRecord& record) {
   Add(cell.generated_tokens[outcome], record.generated_tokens);
   if (record.outcome == Outcome::kRejected) Add(cell.rejected[static_cast<std::size_t>(record.refusal)], 1);
   Add(cell.ended[static_cast<std::size_t>(record.stage())][outcome], 1);
-  ring_.TryPush(record);
+  if (!ring_.TryPush(record) && lost_) lost_(record);
 }
 
 Ledger::Totals Ledger::Read(std::uint16_t model, Endpoint endpoint) const {

@@ -11,9 +11,11 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "runtime/base/ring.h"
@@ -36,6 +38,10 @@ class Ledger {
   // `models`: the names that records refer to by index. A last entry "other" is added for requests that name no known model.
   // Completed records are pushed into `ring`; a full ring loses the view of a record, never its count.
   Ledger(std::vector<std::string> models, Ring<RequestRecord>& ring);
+
+  // `lost` hears, from any thread and at once, of each completed record that found the ring full: for what must not miss one. It must be
+  // thread-safe and quick. Before the first request; what it refers to must outlive the last.
+  void OnLost(std::function<void(const RequestRecord&)> lost) { lost_ = std::move(lost); }
 
   const std::vector<std::string>& models() const { return models_; }
   std::uint16_t other_model() const { return static_cast<std::uint16_t>(models_.size() - 1); }
@@ -66,6 +72,7 @@ class Ledger {
   std::vector<std::string> models_;
   std::unique_ptr<Cell[]> cells_;
   Ring<RequestRecord>& ring_;
+  std::function<void(const RequestRecord&)> lost_;
 };
 
 }  // namespace inferd::engine

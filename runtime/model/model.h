@@ -47,8 +47,10 @@ class Model {
   // `cache`.
   virtual void Forward(std::span<const BatchEntry> batch, KvCache& cache, std::span<float> logits) = 0;
 
-  // `progress` is called by Forward's own thread after each part of a layer, a few times in a layer: the sign of life of a long step.
-  virtual void OnProgress(std::function<void()> progress) = 0;
+  // `progress` is called by Forward's own thread after each part of a layer, a few times in a layer, with the bytes of weights that the
+  // part streamed: the sign of life of a long step, and how far it is. Over one Forward they add up to at most weight_bytes().
+  using Progress = std::function<void(std::uint64_t weight_bytes)>;
+  virtual void OnProgress(Progress progress) = 0;
 
   // Binds compute thread i to cpus[i]; `cpus` has one for each of threads(), thread 0 is the one that calls Forward and binds itself. kIo.
   virtual Result<> PinThreads(std::span<const int> cpus) = 0;

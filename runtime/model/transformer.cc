@@ -267,7 +267,11 @@ void Transformer::Multiply(const float* x, int rows, int k, std::span<const Prod
   if (rows == 0) return;
   const kernels::Activations input = Prepare(x, rows, k, products);
   int weight_rows = 0;
-  for (const Product& product : products) weight_rows += product.weights->rows;
+  std::uint64_t weight_bytes = 0;
+  for (const Product& product : products) {
+    weight_rows += product.weights->rows;
+    weight_bytes += static_cast<std::uint64_t>(product.weights->rows) * product.weights->row_bytes;
+  }
   const int grain = std::clamp(weight_rows / (pool_.threads() * 8) / 4 * 4, 16, 256);
   pool_.ParallelFor(weight_rows, grain, [&](int begin, int end, int) {
     int first = 0;
@@ -279,7 +283,7 @@ void Transformer::Multiply(const float* x, int rows, int k, std::span<const Prod
       first += w.rows;
     }
   });
-  progress_();
+  progress_(weight_bytes);
 }
 
 void Transformer::AddTo(float* x, const float* y, int rows, int n) {

@@ -23,7 +23,7 @@ class Transformer final : public Model {
 
   void Forward(std::span<const BatchEntry> batch, KvCache& cache, std::span<float> logits) override;
 
-  void OnProgress(std::function<void()> progress) override { progress_ = std::move(progress); }
+  void OnProgress(Progress progress) override { progress_ = std::move(progress); }
 
   Result<> PinThreads(std::span<const int> cpus) override { return pool_.Pin(cpus); }
 
@@ -100,7 +100,7 @@ class Transformer final : public Model {
   double flops_per_token_ = 0;
   std::string_view quantization_;
 
-  std::function<void()> progress_ = [] {};
+  Progress progress_ = [](std::uint64_t) {};
   Buffers b_;
   std::vector<TokenPlace> places_;
   std::vector<TokenId> tokens_;

@@ -17,7 +17,7 @@ ALLOWED = {
     "config": ["runtime/base"],
     "daemon": ["runtime", "metrics", "alerts", "scaling", "logging", "config"],
     "cli": ["runtime", "metrics", "alerts", "scaling", "logging", "config"],
-    "bench": ["runtime", "metrics", "logging"],
+    "bench": ["runtime", "metrics", "logging", "daemon"],
     "packaging": ["runtime/base", "config", "cli", "daemon/command_line.h"],
     "tests": ["runtime", "metrics", "alerts", "scaling", "logging", "config", "daemon", "cli", "packaging"],
 }

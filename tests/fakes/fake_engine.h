@@ -46,6 +46,12 @@ class FakeEngine final : public Engine {
     const std::lock_guard lock(mutex_);
     status_ = status;
   }
+  // Whether it stands still, deaf to everything, as an engine inside a step that does not end. Stopping wakes it.
+  void SetStuck(bool stuck) {
+    const std::lock_guard lock(mutex_);
+    stuck_ = stuck;
+    wake_.notify_all();
+  }
   // Lets held requests finish.
   void Release() {
     const std::lock_guard lock(mutex_);
@@ -175,6 +181,10 @@ class FakeEngine final : public Engine {
   void Loop() {
     std::unique_lock lock(mutex_);
     while (!stop_ || !active_.empty()) {
+      if (stuck_ && !stop_) {
+        wake_.wait(lock, [this] { return !stuck_ || stop_; });
+        continue;
+      }
       const std::size_t before = active_.size();
       std::erase_if(active_, [this](Active& active) { return Work(active); });
       ended_ += before - active_.size();
@@ -198,6 +208,7 @@ class FakeEngine final : public Engine {
   std::vector<Active> active_;
   std::shared_ptr<Request> last_;
   std::size_t submitted_ = 0;
+  bool stuck_ = false;
   std::size_t ended_ = 0;
   std::atomic<bool> draining_{false};
   bool stop_ = false;

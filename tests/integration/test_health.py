@@ -2,8 +2,10 @@
 import contextlib
 import json
 import pathlib
+import signal
 import socket
 import tempfile
+import time
 
 import runner
 from harness import CHAT, TEXT, eventually, http_bytes, request
@@ -42,10 +44,10 @@ def folder():
     return tempfile.TemporaryDirectory(prefix="inferd-faults-")
 
 
-def send_only(port, path, body):
+def send_only(port, path, body, headers=()):
     """A request whose answer nobody waits for yet."""
     s = socket.create_connection(("127.0.0.1", port))
-    s.sendall(http_bytes(path, json.dumps(body)))
+    s.sendall(http_bytes(path, json.dumps(body), headers))
     return s
 
 
@@ -75,6 +77,54 @@ def test_a_stalled_engine_is_called_stalled_and_recovers(setup):
             s.settimeout(30)
             assert s.recv(65536).startswith(b"HTTP/1.1 200")
         eventually(lambda: verdict(d)[:2] == (200, "ok"), 10, "it is ok again")
+        assert d.stop() == 0
+
+
+def test_a_drain_that_cannot_end_says_why(setup):
+    config = {"lifecycle": {"drain_timeout": "60s", "stop_timeout": "1s"}}
+    with folder() as tmp, breakable(setup, tmp, config) as (d, faults):
+        faults.set("stall")
+        with send_only(d.api, TEXT, {"model": "demo", "prompt": "The queue", "max_tokens": 2}) as s:
+            eventually(lambda: sum(d.observe("/load").json()[k] for k in ("queued", "running")) == 1, 10, "the request is inside")
+            d.send(signal.SIGTERM)
+            status, word, reasons = eventually(lambda: (v := verdict(d))[1] == "draining" and len(v[2]) > 1 and v, 15, "the stall is among the reasons")
+            assert status == 503 and reasons[1].startswith("stalled: no progress for"), reasons
+            ready = d.observe("/readyz")
+            assert ready.status == 503 and b"draining: " in ready.body and b"stalled: no progress" in ready.body, ready
+            assert d.metrics().sum("inferd_engine_state", state="stalled") == 1
+            assert d.observe("/status").json()["state"] == "draining"
+            faults.clear()
+            s.settimeout(30)
+            assert s.recv(65536).startswith(b"HTTP/1.1 200"), "the drain finishes what is inside"
+
+
+def test_a_deadline_holds_while_the_engine_stands_still(setup):
+    with folder() as tmp, breakable(setup, tmp) as (d, faults):
+        before = d.metrics()
+        faults.set("slow 20")
+        with send_only(d.api, TEXT, {"model": "demo", "prompt": "The queue", "max_tokens": 200, "ignore_eos": True, "stream": True},
+                       ["X-Request-Timeout: 8"]) as stream:
+            stream.settimeout(30)
+            received = b""
+            while b"data: " not in received:
+                received += stream.recv(65536)
+            faults.set("stall")
+            start = time.monotonic()
+            answer = d.post(TEXT, {"model": "demo", "prompt": "The queue", "max_tokens": 2}, headers={"X-Request-Timeout": "2"})
+            assert answer.status == 408 and answer.json()["error"]["code"] == "deadline_exceeded", answer
+            assert time.monotonic() - start > 1.9
+            while chunk := stream.recv(65536):
+                received += chunk
+            assert b"deadline_exceeded" in received and received.endswith(b"0\r\n\r\n"), received[-300:]
+        m = d.metrics()
+        m.assert_balanced()
+        assert m.sum("inferd_requests_in_flight") == 2, "the engine has not let go"
+        faults.clear()
+        m = d.wait_idle()
+        assert m.sum("inferd_requests_ended_total", outcome="expired") - before.sum("inferd_requests_ended_total", outcome="expired") == 2
+        m.assert_balanced()
+        eventually(lambda: d.metrics().sum("inferd_http_connections", plane="api") == 0, 10, "no connection is left")
+        assert d.post(TEXT, {"model": "demo", "prompt": "The queue", "max_tokens": 2}).status == 200
         assert d.stop() == 0
 
 

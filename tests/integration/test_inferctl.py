@@ -1,9 +1,11 @@
 """inferctl: tables for people, JSON for programs, exit codes for scripts."""
+import http.server
 import json
 import pathlib
 import re
 import signal
 import tempfile
+import threading
 
 
 def ctl(setup, *arguments, daemon=None, **options):
@@ -64,6 +66,47 @@ def test_bench(setup):
     assert isinstance(result, dict) and result, result
     done = ctl(setup, "bench", "--rate", "5", "--duration", "1s", "--max-tokens", "4", daemon=d)
     assert done.returncode == 0 and re.search(r"p9[59]", done.stdout, re.IGNORECASE), done
+
+
+class HalfBroken(http.server.BaseHTTPRequestHandler):
+    """A server whose every other answer is `status`."""
+    protocol_version = "HTTP/1.1"
+    status = 500
+    number = 0
+
+    def do_GET(self):
+        self.answer(200, json.dumps({"object": "list", "data": [{"id": "demo"}]}))
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        type(self).number += 1
+        if self.number > 2 and self.number % 2:  # the first two measure the prompt
+            return self.answer(self.status, json.dumps({"error": {"message": "out of order", "type": "x"}}))
+        chunk = json.dumps({"choices": [{"index": 0, "delta": {"content": "x"}}], "usage": {"prompt_tokens": 3, "completion_tokens": 1}})
+        return self.answer(200, f"data: {chunk}\n\ndata: [DONE]\n\n", "text/event-stream")
+
+    def answer(self, status, body, kind="application/json"):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_):
+        pass
+
+
+def test_bench_says_when_requests_failed(setup):
+    for status, code in ((500, 1), (429, 0)):
+        handler = type("Handler", (HalfBroken,), {"status": status})
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            done = setup.run(setup.inferctl, "--api", f"http://127.0.0.1:{server.server_port}", "bench", "--concurrency", "1", "--duration", "300ms", "--json")
+            server.shutdown()
+        result = json.loads(done.stdout)["requests"]
+        assert result["ok"] > 0 and result["failed"] > 0, done
+        assert done.returncode == code, done
+        assert (f"{result['failed']} x 500" in done.stderr and "out of order" in done.stderr) == bool(code), done.stderr
 
 
 def test_model_inspect_and_verify(setup):

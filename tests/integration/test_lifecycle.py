@@ -226,6 +226,28 @@ def test_keys_open_the_door(setup):
             assert "sk-good" not in d.log() and "sk-bad" not in d.log(), "a key is in the log"
 
 
+def test_with_keys_only_this_machine_reads_metrics_without_one(setup):
+    with setup.daemon() as plain:
+        keys = plain.folder / "keys"
+        keys.write_text("".join(f"{role}:{role}:{hashlib.sha256(f'sk-{role}'.encode()).hexdigest()}\n" for role in ("user", "metrics", "admin")))
+        keys.chmod(0o600)
+        with setup.daemon({"auth": {"keys_file": str(keys)}}) as d:
+            protected = ("/metrics", "/load", "/status", "/debug/requests")
+
+            def ask(path, key=None, **headers):
+                return d.observe(path, headers={**({"Authorization": f"Bearer {key}"} if key else {}), **headers}).status
+
+            assert [ask(path) for path in protected] == [200] * 4
+            # What a proxy here passes on came from elsewhere.
+            for header in ({"X-Forwarded-For": "203.0.113.7"}, {"Forwarded": "for=203.0.113.7"}):
+                assert [ask(path, **header) for path in protected] == [401] * 4
+                assert [ask(path, "sk-bad", **header) for path in protected] == [401] * 4
+                assert [ask(path, "sk-user", **header) for path in protected] == [403] * 4
+                assert [ask(path, "sk-metrics", **header) for path in protected] == [200, 200, 200, 403]
+                assert [ask(path, "sk-admin", **header) for path in protected] == [200] * 4
+                assert [ask(path, **header) for path in ("/livez", "/readyz", "/healthz")] == [200] * 3
+
+
 def test_a_port_that_is_taken(setup):
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

@@ -17,7 +17,9 @@ from prometheus import Prometheus, TextOnly, tool
 
 SECONDS = float(os.environ.get("INFERD_TEST_PROMETHEUS_SECONDS", "6"))
 
-# What vLLM's public dashboards ask, panel by panel (docs/METRICS.md, "Names other tools look for").
+# Every series under vLLM's names (docs/METRICS.md, "Names other tools look for"), in the shapes of query in which dashboards use them:
+# quantiles and means of histograms, rates, ratios. Written here; the dashboards themselves are not at hand, and that they draw well is not
+# what this shows.
 VLLM_QUERIES = {
     "request latency": 'histogram_quantile(0.99, sum by (le) (rate(vllm:e2e_request_latency_seconds_bucket{model_name="demo"}[1m])))',
     "mean request latency": 'rate(vllm:e2e_request_latency_seconds_sum{model_name="demo"}[1m]) / '
@@ -106,7 +108,7 @@ def test_prometheus_scrapes_both_formats(setup):
             assert all(e["labels"]["trace_id"] in sent and e["labels"]["request_id"] for e in found), found
             assert all(s["seriesLabels"]["job"] == "open" for s in series), "the text format has none"
 
-        # Other people's dashboards.
+        # The names that other people's dashboards ask for.
         for name, expression in VLLM_QUERIES.items():
             result = prometheus.query(expression.replace("{", '{job="open",', 1) if "{" in expression else expression)
             assert result, f"{name}: no data for {expression}"

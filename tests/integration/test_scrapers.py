@@ -107,6 +107,43 @@ def test_bad_headers_and_paths_get_an_answer(setup):
     assert d.observe("/metrics").status == 200
 
 
+def test_odd_request_targets_get_an_answer(setup):
+    d = setup.shared()
+
+    def ask(target, method="GET", version="1.1", headers=()):
+        head = "\r\n".join([f"{method} {target} HTTP/{version}", f"Host: 127.0.0.1:{d.observability}", *headers])
+        return raw(d.observability, head.encode() + b"\r\n\r\n", timeout=5, finish=False)
+
+    close = ["Connection: close"]
+    # The absolute form is what clients send to a proxy; a server must take it for itself (RFC 9112, section 3.2.2).
+    for name in ("127.0.0.1", "localhost", "inferd.example"):
+        assert status_of(ask(f"http://{name}:{d.observability}/livez", headers=close)) == 200, name
+    for target, method in (("http://elsewhere.example:1/metrics", "GET"), ("*", "OPTIONS"), ("metrics", "GET"), ("127.0.0.1:80", "CONNECT")):
+        response = ask(target, method, headers=close)
+        assert 400 <= (status_of(response) or 0) < 500, (target, method, response[:200])
+    for target in ("/metrics%00", "/metrics%00.html", "/live%00z", "/metrics%0a", "/metrics%7f"):
+        response = ask(target, headers=close)
+        assert status_of(response) == 400, (target, response[:200])
+    assert status_of(ask("/metrics?name[]=%00", headers=close)) == 200
+
+
+def test_the_connection_ends_when_the_client_says_so(setup):
+    d = setup.shared()
+
+    def ask(version, *headers):
+        head = "\r\n".join([f"GET /livez HTTP/{version}", "Host: x", *headers]).encode() + b"\r\n\r\n"
+        response = raw(d.observability, head * 2, timeout=5, finish=False)
+        answers = response.split(b"HTTP/1.1 200")[1:]
+        assert answers and b"\r\nConnection: " in answers[0], response[:300]
+        return len(answers), answers[0].split(b"\r\nConnection: ")[1].split(b"\r\n")[0]
+
+    assert ask("1.1", "Connection: close") == (1, b"close")
+    assert ask("1.1", "Connection: Keep-Alive, CLOSE") == (1, b"close")
+    assert ask("1.0") == (1, b"close")
+    assert ask("1.0", "Connection: keep-alive")[1] == b"keep-alive"
+    assert ask("1.1") == (2, b"keep-alive")
+
+
 def test_thousands_of_slow_scrapers(setup):
     """3000 connections at any time that stop in the middle of a request, or read no answer, and come back when they are closed."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[0]

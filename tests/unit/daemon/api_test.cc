@@ -326,6 +326,24 @@ TEST_F(ApiTest, ModelsAndHealth) {
   EXPECT_EQ(counters_.Read(Route::kReadyz, 503), 1U);
 }
 
+TEST_F(ApiTest, ADrainThatCannotEndSaysWhy) {
+  Serve();
+  engine::EngineStatus status;
+  status.queue_capacity = 256;
+  status.running = 1;
+  status.last_progress = clock_.Now();
+  engine_.SetStatus(status);
+  lifecycle_.MoveTo(State::kDraining, "SIGTERM");
+  EXPECT_EQ(Ask("GET", "/healthz", "").json(), json({{"status", "draining"}, {"reasons", {"SIGTERM"}}})) << "it works";
+  EXPECT_EQ(Ask("GET", "/healthz", "").response.status, 503);
+  clock_.Advance(std::chrono::seconds(10));
+  for (const char* path : {"/healthz", "/readyz"}) {
+    const Reply reply = Ask("GET", path, "");
+    EXPECT_EQ(reply.response.status, 503);
+    EXPECT_EQ(reply.json()["reasons"], json({"SIGTERM", "stalled: no progress for 10.0 s with 1 running and 0 queued"}));
+  }
+}
+
 TEST_F(ApiTest, TokenizeAndBack) {
   Serve();
   EXPECT_EQ(Ask("POST", "/tokenize", R"({"content":"hi"})").json(), json({{"tokens", {104, 105}}, {"count", 2}}));

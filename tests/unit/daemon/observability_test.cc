@@ -5,8 +5,10 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/observability/gzip.h"
+#include "daemon/observability/handlers.h"
 #include "daemon/observability/json_writer.h"
 #include "gtest/gtest.h"
+#include "tests/fakes/manual_clock.h"
 
 namespace inferd::daemon {
 namespace {
@@ -54,6 +56,35 @@ TEST(JsonWriter, WritesWhatAParserReads) {
   EXPECT_TRUE(read["none"].is_null());
   EXPECT_EQ(read["empty"], nlohmann::json::array());
   EXPECT_EQ(read["list"].dump(), R"([1,{},"x"])");
+}
+
+TEST(Load, StaysUnder300BytesWhateverTheLoad) {
+  const ManualClock clock;
+  Lifecycle lifecycle(clock);
+  metrics::Registry registry;
+  metrics::Scraper scraper(registry, clock);
+  metrics::ModelNow now;
+  now.status.queued.fill(std::numeric_limits<std::uint32_t>::max());
+  now.status.running = std::numeric_limits<std::uint32_t>::max();
+  now.status.kv_blocks = std::numeric_limits<std::uint32_t>::max();
+  now.status.kv_blocks_used = now.status.kv_blocks;
+  now.status.oldest_queued = now.status.last_progress = MonotonicTime(Duration(1));  // as long ago as can be
+  constexpr std::uint16_t kModels = 1000;
+  ObservabilityHandlers handlers(
+      clock, lifecycle, scraper, kModels, [&](std::uint16_t) { return std::optional(now); }, [](const metrics::Health&) { return ""; },
+      [](const RequestHead&) { return HttpResponse(); });
+  RequestHead head;
+  head.method = "GET";
+  head.path = "/load";
+  const HttpResponse response = handlers.Handle(head);
+  EXPECT_LT(response.body.size(), 300U) << response.body;
+  const auto load = nlohmann::json::parse(response.body);
+  EXPECT_EQ(load["ready"], false);
+  EXPECT_EQ(load["queued"], 3ULL * kModels * std::numeric_limits<std::uint32_t>::max());
+  EXPECT_EQ(load["running"], 1ULL * kModels * std::numeric_limits<std::uint32_t>::max());
+  EXPECT_EQ(load["kv_usage"], 1);
+  EXPECT_EQ(load["oldest_queued_seconds"], 3600);
+  EXPECT_EQ(load["age_seconds"], 3600);
 }
 
 }  // namespace

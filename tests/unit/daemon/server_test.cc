@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <numeric>
 
 #include "daemon/http/wire.h"
 #include "tests/unit/daemon/fixture.h"
@@ -181,6 +182,54 @@ TEST_F(ServerTest, AClientThatGoesInTheMiddleOfABodyIsCounted) {
   }
   ASSERT_TRUE(WaitCalls(1));
   EXPECT_EQ(LastEnded().record->http_status, 499);
+  ExpectBooksClosed(1);
+}
+
+TEST_F(ServerTest, AStuckEngineDoesNotKeepAClientBeyondItsDeadline) {
+  Open();
+  engine_.SetStuck(true);
+  {
+    HttpClient client(port_);
+    client.Send(Post(kPrompt, "X-Request-Timeout: 5\r\n"));
+    ASSERT_TRUE(engine_.WaitInside(1));
+    clock_.Advance(std::chrono::milliseconds(5600));
+    const auto response = client.Read();
+    EXPECT_EQ(response.status, 408);
+    EXPECT_EQ(nlohmann::json::parse(response.body)["error"]["code"], "deadline_exceeded");
+    EXPECT_EQ(response.headers.at("connection"), "close");
+    EXPECT_TRUE(client.ReadToEnd());
+  }
+  // The engine has not let go: the request is in flight until it does.
+  EXPECT_TRUE(ended().empty());
+  const auto totals = ledger_.Read(0, engine::Endpoint::kCompletions);
+  EXPECT_EQ(totals.received, 1U);
+  EXPECT_EQ(std::accumulate(totals.in_flight.begin(), totals.in_flight.end(), 0U), 1U);
+  engine_.SetStuck(false);
+  ASSERT_TRUE(WaitCalls(1));
+  EXPECT_EQ(LastEnded().status, 408);
+  EXPECT_EQ(LastEnded().record->outcome, Outcome::kExpired);
+  EXPECT_EQ(LastEnded().record->http_status, 408);
+  ExpectBooksClosed(1);
+  EXPECT_TRUE(Eventually([&] { return server_->counters().open == 0 && server_->counters().working == 0; }));
+}
+
+TEST_F(ServerTest, AStuckEngineDoesNotKeepAStreamBeyondItsDeadline) {
+  Open();
+  engine_.SetScript({.pieces = {"first"}, .hold = true});
+  {
+    HttpClient client(port_);
+    client.Send(Post(kStream, "X-Request-Timeout: 5\r\n"));
+    ASSERT_TRUE(client.ReadUntil("first"));
+    engine_.SetStuck(true);
+    clock_.Advance(std::chrono::milliseconds(5600));
+    ASSERT_TRUE(client.ReadUntil("deadline_exceeded"));
+    EXPECT_TRUE(client.ReadToEnd());
+  }
+  EXPECT_TRUE(ended().empty());
+  engine_.SetStuck(false);
+  ASSERT_TRUE(WaitCalls(1));
+  EXPECT_EQ(LastEnded().record->outcome, Outcome::kExpired);
+  EXPECT_EQ(LastEnded().record->http_status, 200);
   ExpectBooksClosed(1);
 }
 

@@ -283,6 +283,28 @@ TEST_F(EngineCoreTest, StepRecordsTellWhatWasDone) {
 }
 
 // Thousands of random lives: whatever happens, the books balance at every step and nothing stays behind.
+TEST_F(EngineCoreTest, AStepSaysWhatItWillHaveDoneAndHowFarItIs) {
+  const auto request = Submit(Params(Prompt(20), 2));
+  clock_.Advance(milliseconds(10));
+  EXPECT_TRUE(core_->Step([this] {
+    const EngineStatus status = core_->status();
+    EXPECT_EQ(status.step_weight_bytes, core_->model().weight_bytes());
+    EXPECT_DOUBLE_EQ(status.step_flops, 20 * core_->model().flops_per_token());
+    EXPECT_EQ(status.step_prefill_tokens, 20U);
+    EXPECT_EQ(core_->step_bytes(), 0U);
+  }));
+  EXPECT_EQ(core_->step_bytes(), core_->model().weight_bytes()) << "the parts of a step add up to the whole";
+  const Duration busy = core_->status().busy;
+  Run();
+  StepRecord step;
+  Duration all{};
+  while (steps_.TryPop(step)) all += step.total();
+  EXPECT_EQ(core_->status().busy, all);
+  EXPECT_LE(busy, all);
+  Answer answer;
+  Collect(*request, answer);
+}
+
 TEST_F(EngineCoreTest, RandomLivesBalance) {
   Make({.max_running = 4, .max_batch_tokens = 24, .queue_capacity = 100}, 14);
   std::mt19937 random(17);

@@ -137,13 +137,48 @@ TEST(RecentRates, AreOfTheLastTenWholeSeconds) {
     record.ended = step.start;
     rates.OnRequest(record);
   }
-  const RecentRates::PerSecond now = rates.Read(0, kArrival + seconds(30));
+  const RecentRates::PerSecond now = rates.Read(0, kArrival + seconds(30), {});
   EXPECT_DOUBLE_EQ(now.requests, 1);
   EXPECT_DOUBLE_EQ(now.prompt_tokens, 100);
   EXPECT_DOUBLE_EQ(now.generated_tokens, 5);
-  EXPECT_DOUBLE_EQ(rates.Read(0, kArrival + seconds(35)).generated_tokens, 2.5);
-  EXPECT_DOUBLE_EQ(rates.Read(0, kArrival + std::chrono::hours(1)).generated_tokens, 0);
-  EXPECT_DOUBLE_EQ(rates.Read(1, kArrival + seconds(30)).requests, 0);
+  EXPECT_DOUBLE_EQ(rates.Read(0, kArrival + seconds(35), {}).generated_tokens, 2.5);
+  EXPECT_DOUBLE_EQ(rates.Read(0, kArrival + std::chrono::hours(1), {}).generated_tokens, 0);
+  EXPECT_DOUBLE_EQ(rates.Read(1, kArrival + seconds(30), {}).requests, 0);
+}
+
+// A step of 40 s that streams 8 bytes and computes 4 operations a second.
+TEST(RecentRates, ALongStepCountsForTheTimeThatItSpans) {
+  RecentRates rates(1);
+  engine::EngineStatus status;
+  status.step_started = kArrival;
+  status.step_weight_bytes = 320;
+  status.step_flops = 160;
+  status.step_prefill_tokens = 80;
+  // While it works: what it has done up to its last sign of life.
+  for (const int second : {12, 25, 39}) {
+    status.last_progress = kArrival + seconds(second);
+    status.step_share = second / 40.0;
+    const auto inside = rates.Read(0, status.last_progress, status);
+    EXPECT_NEAR(inside.weight_bytes, 8, 1e-9) << second;
+    EXPECT_NEAR(inside.flops, 4, 1e-9) << second;
+    EXPECT_NEAR(inside.prompt_tokens, 2, 1e-9) << second;
+  }
+  EXPECT_NEAR(rates.Read(0, kArrival + seconds(44), status).flops, 2, 1e-9) << "it stands still: half of the window is silent";
+
+  engine::StepRecord step;
+  step.start = kArrival;
+  step.forward = seconds(40);
+  step.prefill_tokens = 80;
+  step.generated_tokens = 1;
+  step.weight_bytes_read = 320;
+  step.flops = 160;
+  rates.OnStep(step);
+  EXPECT_NEAR(rates.Read(0, kArrival + seconds(40), {}).weight_bytes, 8, 1e-9) << "and not 32 for the ten seconds after it";
+  const auto later = rates.Read(0, kArrival + seconds(45), {});
+  EXPECT_NEAR(later.flops, 2, 1e-9);
+  EXPECT_NEAR(later.prompt_tokens, 1, 1e-9);
+  EXPECT_DOUBLE_EQ(later.generated_tokens, 0.1) << "a token comes at the end";
+  EXPECT_DOUBLE_EQ(rates.Read(0, kArrival + seconds(51), {}).flops, 0);
 }
 
 }  // namespace

@@ -64,8 +64,18 @@ TEST(Exposition, EscapesWhatWouldBreakAScrape) {
 
 TEST(Exposition, NumbersReadBackAsTheSame) {
   const double infinity = std::numeric_limits<double>::infinity();
-  for (const auto& [value, text] : std::vector<std::pair<double, std::string>>{
-           {0.1, "0.1"}, {1e300, "1e+300"}, {123456789012345, "123456789012345"}, {infinity, "+Inf"}, {-infinity, "-Inf"}, {NAN, "NaN"}}) {
+  for (const auto& [value, text] : std::vector<std::pair<double, std::string>>{{0.1, "0.1"},
+                                                                               {1e300, "1e+300"},
+                                                                               {123456789012345, "123456789012345"},
+                                                                               {infinity, "+Inf"},
+                                                                               {-infinity, "-Inf"},
+                                                                               {NAN, "NaN"},
+                                                                               {0, "0"},
+                                                                               {-0.0, "-0"},
+                                                                               {-1, "-1"},
+                                                                               {99999, "99999"},
+                                                                               {1e5, "1e+05"},
+                                                                               {99999.5, "99999.5"}}) {
     const std::string rendered = Render(std::vector<MetricFamily>{Gauge("", "", value)}, Format::kText);
     EXPECT_NE(rendered.find("} " + text + "\n"), std::string::npos) << rendered;
   }
@@ -106,7 +116,8 @@ TEST(Exemplars, TheNewestOfABucketStays) {
   series.Note(0.0001, "late", at(15));
   series.Note(99, "inf", at(30));
   series.Note(0.001, "", at(40));  // nobody to name
-  const auto places = series.Read();
+  std::vector<std::optional<Exemplar>> places;
+  series.Read(places);
   ASSERT_EQ(places.size(), Describe(Metric::kScrapeDuration).buckets.size() + 1);
   EXPECT_EQ(places.front()->labels, "b") << "a bucket includes its bound, and what comes late is dropped";
   EXPECT_EQ(places.back()->labels, "inf");

@@ -23,9 +23,11 @@ class GoldenExposition : public testing::TestWithParam<Format> {
  protected:
   GoldenExposition() {
     for (RecordView* view : std::initializer_list<RecordView*>{&records_, &slo_, &vllm_, &otel_, &rates_}) views_.push_back(view);
-    for (const prometheus::Collectable* source :
-         std::initializer_list<const prometheus::Collectable*>{&records_, &slo_, &vllm_, &otel_, &engines_})
-      registry_.Add(*source);
+    registry_.Add("records", records_);
+    registry_.Add("slo", slo_);
+    registry_.Add("vllm", vllm_);
+    registry_.Add("otel", otel_);
+    registry_.Add("engines", engines_);
   }
 
   // One life; `number` makes it differ from the others.

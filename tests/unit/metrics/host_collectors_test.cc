@@ -245,6 +245,26 @@ TEST_F(EnergyTest, AGpuThatIsThereIsNotTakenForTheProcessor) {
   EXPECT_EQ(samples.at("inferd_energy_joules_total{model=a,source=gpu}"), 300);
 }
 
+TEST_F(EnergyTest, AStepIsChargedForTheTimeThatItSpans) {
+  cpu_ = 1000;
+  Sample(collector_);
+  // Model a is inside one step of 45 s, of which it shows 15 s at each reading; b works only in the last interval.
+  for (int interval = 1; interval <= 2; ++interval) {
+    cpu_ = *cpu_ + 100;
+    busy_ = {15.0 * interval, 0};
+    EXPECT_EQ(Sample(collector_).at("inferd_energy_joules_total{model=a,source=cpu}"), 100 * interval);
+  }
+  // The step is over, but not yet added up: a low reading. Nothing is charged twice when it is right again.
+  cpu_ = *cpu_ + 10;
+  busy_ = {0, 0};
+  EXPECT_EQ(Sample(collector_).at("inferd_energy_joules_total{model=a,source=cpu}"), 200);
+  cpu_ = *cpu_ + 100;
+  busy_ = {45, 15};
+  const auto samples = Sample(collector_);
+  EXPECT_EQ(samples.at("inferd_energy_joules_total{model=a,source=cpu}"), 250);
+  EXPECT_EQ(samples.at("inferd_energy_joules_total{model=b,source=cpu}"), 50);
+}
+
 TEST_F(EnergyTest, ACounterThatComesBackStartsAnew) {
   cpu_ = 1000;
   Sample(collector_);

@@ -73,7 +73,7 @@ TEST(SeriesBudget, TheRegistryCountsWhatItShows) {
     std::vector<MetricFamily> Collect() const override { return Families(50, 0); }
   } disks;
   Registry registry(30);
-  registry.Add(disks);
+  registry.Add("disk", disks);
   const auto families = registry.Collect();
   const auto samples = SamplesOf(families);
   EXPECT_EQ(samples.at(std::string(NameOf(Metric::kSeries))), static_cast<double>(CountSeries(families)));

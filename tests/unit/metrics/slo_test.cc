@@ -3,6 +3,7 @@
 
 #include "gtest/gtest.h"
 #include "metrics/catalogue.h"
+#include "runtime/engine/ledger.h"
 #include "tests/unit/metrics/samples.h"
 
 namespace inferd::metrics {
@@ -106,6 +107,24 @@ TEST(Slo, CountsWhatIsKeptAndOnlyThat) {
   EXPECT_FALSE(samples.contains(name(Metric::kSloGood, "duration")));
   EXPECT_EQ(samples.at(std::string(NameOf(Metric::kSloRequests)) + "{model=other,endpoint=completions,slo=availability}"), 0)
       << "there from the start";
+}
+
+TEST(SloMetrics, ARequestWhoseRecordIsLostCountsAllTheSame) {
+  Ring<RequestRecord> ring(4);
+  engine::Ledger ledger({"demo"}, ring);
+  SloMetrics slo(ledger.models(), kTargets);
+  ledger.OnLost([&](const RequestRecord& record) { slo.OnRequest(record); });
+  constexpr int kRequests = 100;
+  for (int i = 0; i < kRequests; ++i) {
+    const RequestRecord record = i % 4 == 0 ? Ended(Outcome::kFailed, 500, milliseconds(5)) : Answered(milliseconds(1), milliseconds(1), 5);
+    ledger.Received(record);
+    ledger.Ended(record);
+  }
+  EXPECT_GT(ring.dropped(), 0U);
+  for (RequestRecord record; ring.TryPop(record);) slo.OnRequest(record);  // as the recorder does
+  const auto samples = SamplesOf(slo.Collect());
+  EXPECT_EQ(samples.at("inferd_slo_requests_total{model=demo,endpoint=chat_completions,slo=availability}"), kRequests);
+  EXPECT_EQ(samples.at("inferd_slo_good_total{model=demo,endpoint=chat_completions,slo=availability}"), 75);
 }
 
 }  // namespace

@@ -15,10 +15,12 @@ using testing::Not;
 struct Example {
   Example() {
     app.name("tool");
+    app.footer("Of all.");
     app.add_option("--address,-a", address, "Where it is")->capture_default_str();
     CLI::App* copy = app.add_subcommand("copy", "Copy a file");
     copy->add_option("FROM", from, "What to copy")->required();
     copy->add_flag("--force", force, "Copy it's way");
+    copy->footer("Exit code 1 when it failed.");
     app.add_subcommand("list", "List files")->add_subcommand("all", "List all");
   }
   CLI::App app;
@@ -37,6 +39,8 @@ TEST(RoffTest, OptionsAndCommands) {
   const std::string commands = CommandsRoff(example.app);
   EXPECT_THAT(commands, HasSubstr(".SS \\fBcopy\\fR \\fIFROM\\fR\nCopy a file.\n"));
   EXPECT_THAT(commands, HasSubstr("\\fB\\-\\-force\\fR\nCopy it's way.\n"));
+  EXPECT_THAT(commands, HasSubstr(".PP\nExit code 1 when it failed.\n"));
+  EXPECT_THAT(commands, Not(HasSubstr("Of all.")));
   EXPECT_THAT(commands, HasSubstr(".SS \\fBlist all\\fR\nList all.\n"));
 }
 
