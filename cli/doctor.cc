@@ -108,7 +108,10 @@ Check CheckMemlock() {
     const std::string found =
         text(limit.value_or(unit->locked_memory)) + (limit ? " for the running inferd.service" : " by inferd.service");
     if (limit.value_or(unit->locked_memory) >= kGiB) return {name, Level::kOk, found, ""};
-    return {name, Level::kWarn, found, std::string(kNeed) + "set LimitMEMLOCK=infinity in the unit (systemctl edit inferd)"};
+    const bool capped = limit && *limit < unit->locked_memory;
+    return {name, Level::kWarn, found,
+            std::string(kNeed) + (capped ? "the unit asks for more, but this machine or container gives no more to any service"
+                                         : "set LimitMEMLOCK=infinity in the unit (systemctl edit inferd)")};
   }
   rlimit limit{};
   ::getrlimit(RLIMIT_MEMLOCK, &limit);
