@@ -1,6 +1,8 @@
 #include "alerts/evaluator.h"
 
 #include <algorithm>
+#include <cctype>
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -78,27 +80,57 @@ Labels WithAll(const Labels& labels, const std::map<std::string, std::string>& a
   return Labels::From(std::move(all));
 }
 
+// The labels with those of `added` whose names they have not.
+Labels WithMissing(const Labels& labels, const Labels& added) {
+  std::vector<metrics::Label> all(added.pairs().begin(), added.pairs().end());
+  all.insert(all.end(), labels.pairs().begin(), labels.pairs().end());
+  return Labels::From(std::move(all));
+}
+
+// Percent-encoding of everything but RFC 3986's unreserved characters.
+std::string UrlEscaped(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = byte < 0x80 && (std::isalnum(byte) != 0 || c == '-' || c == '.' || c == '_' || c == '~');
+    if (plain) {
+      out += c;
+    } else {
+      out += {'%', kHex[byte >> 4U], kHex[byte & 15U]};
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 GroupEvaluator::GroupEvaluator(RuleGroup group, EvaluatorOptions options)
-    : group_(std::move(group)), options_(std::move(options)), active_(group_.rules.size()) {}
+    : group_(std::make_shared<const RuleGroup>(std::move(group))), options_(std::move(options)), active_(group_->rules.size()) {}
 
 Evaluation GroupEvaluator::Evaluate(Millis now, const metrics::Querier& querier) {
   Evaluation evaluation;
-  const Millis at = now - group_.query_offset;
-  for (std::size_t i = 0; i < group_.rules.size(); ++i) {
-    const Rule& rule = group_.rules[i];
+  const Millis at = now - group_->query_offset;
+  for (std::size_t i = 0; i < group_->rules.size(); ++i) {
+    const Rule& rule = group_->rules[i];
     const std::vector<QuerySample> recorded = evaluation.series;
     const WithRecorded view(querier, recorded, at);
+    const MonotonicTime start = Now();
     const auto done =
         rule.is_alert ? EvaluateAlert(rule, active_[i], now, view, evaluation) : EvaluateRecording(rule, now, view, evaluation);
-    if (!done) evaluation.problems.push_back({rule.name, done.error().message});
+    evaluation.took.push_back(Now() - start);
+    if (!done) evaluation.problems.push_back({i, done.error().message});
   }
   return evaluation;
 }
 
+MonotonicTime GroupEvaluator::Now() const {
+  const Clock* clock = options_.engine.clock;
+  return clock == nullptr ? MonotonicTime{} : clock->Now();
+}
+
 Result<> GroupEvaluator::EvaluateRecording(const Rule& rule, Millis now, const metrics::Querier& querier, Evaluation& out) {
-  INFERD_ASSIGN_OR_RETURN(auto samples, rule.expr.Ask(querier, now - group_.query_offset, options_.engine));
+  INFERD_ASSIGN_OR_RETURN(auto samples, rule.expr.Ask(querier, now - group_->query_offset, options_.engine));
   std::map<Labels, double> recorded;
   for (const QuerySample& sample : samples) {
     const Labels labels = WithAll(sample.labels, rule.labels).With(metrics::kMetricName, rule.name);
@@ -106,9 +138,9 @@ Result<> GroupEvaluator::EvaluateRecording(const Rule& rule, Millis now, const m
       return Error(Code::kInvalidArgument, "vector contains metrics with the same labelset after applying rule labels");
     }
   }
-  if (group_.limit > 0 && recorded.size() > group_.limit) {
+  if (group_->limit > 0 && recorded.size() > group_->limit) {
     return Error(Code::kResourceExhausted,
-                 "exceeded limit of " + std::to_string(group_.limit) + " with " + std::to_string(recorded.size()) + " series");
+                 "exceeded limit of " + std::to_string(group_->limit) + " with " + std::to_string(recorded.size()) + " series");
   }
   for (auto& [labels, value] : recorded) out.series.push_back({labels, value});
   return {};
@@ -116,7 +148,7 @@ Result<> GroupEvaluator::EvaluateRecording(const Rule& rule, Millis now, const m
 
 // The alerts that the expression names at this moment.
 Result<GroupEvaluator::ActiveAlerts> GroupEvaluator::Found(const Rule& rule, Millis now, const metrics::Querier& querier) const {
-  const Millis at = now - group_.query_offset;
+  const Millis at = now - group_->query_offset;
   INFERD_ASSIGN_OR_RETURN(const auto samples, rule.expr.Ask(querier, at, options_.engine));
   ActiveAlerts found;
   for (const QuerySample& sample : samples) {
@@ -145,7 +177,7 @@ Result<> GroupEvaluator::EvaluateAlert(const Rule& rule, ActiveAlerts& active, M
                                        Evaluation& out) {
   INFERD_ASSIGN_OR_RETURN(ActiveAlerts found, Found(rule, now, querier));
   const auto moved = [&](const Alert& alert, AlertState from, AlertState to) {
-    out.transitions.push_back({group_.name, rule.name, alert.labels, from, to, now});
+    out.transitions.push_back({group_->name, rule.name, alert.labels, from, to, now, alert.annotations});
   };
   for (auto& [labels, alert] : found) {
     const auto known = active.find(labels);
@@ -193,19 +225,19 @@ Result<> GroupEvaluator::EvaluateAlert(const Rule& rule, ActiveAlerts& active, M
     series.push_back({alert.labels.With(metrics::kMetricName, "ALERTS_FOR_STATE"), static_cast<double>(alert.active_at / 1000)});
     ++entry;
   }
-  if (group_.limit > 0 && count > group_.limit) {
+  if (group_->limit > 0 && count > group_->limit) {
     active.clear();
     return Error(Code::kResourceExhausted,
-                 "exceeded limit of " + std::to_string(group_.limit) + " with " + std::to_string(count) + " alerts");
+                 "exceeded limit of " + std::to_string(group_->limit) + " with " + std::to_string(count) + " alerts");
   }
   out.series.insert(out.series.end(), series.begin(), series.end());
   return {};
 }
 
-std::vector<Notice> GroupEvaluator::TakeNotices(Millis now, Millis interval, Millis resend_delay) {
-  std::vector<Notice> notices;
-  for (ActiveAlerts& active : active_) {
-    for (auto& [labels, alert] : active) {
+std::vector<Notification> GroupEvaluator::TakeNotifications(Millis now, Millis interval, Millis resend_delay) {
+  std::vector<Notification> notifications;
+  for (std::size_t i = 0; i < active_.size(); ++i) {
+    for (auto& [labels, alert] : active_[i]) {
       if (alert.state == AlertState::kPending) continue;
       const bool resolved_since = alert.resolved_at && (!alert.last_sent_at || *alert.resolved_at > *alert.last_sent_at);
       const bool due = !alert.last_sent_at || *alert.last_sent_at + resend_delay < now;
@@ -213,14 +245,36 @@ std::vector<Notice> GroupEvaluator::TakeNotices(Millis now, Millis interval, Mil
       alert.last_sent_at = now;
       // Two evaluations or deliveries may fail before whoever hears of it takes the alert for resolved.
       const Millis valid_until = now + 4 * std::max(interval, resend_delay);
-      notices.push_back({.labels = labels,
-                         .annotations = alert.annotations,
-                         .starts_at = alert.fired_at.value_or(alert.active_at),
-                         .ends_at = alert.resolved_at.value_or(valid_until),
-                         .resolved = alert.resolved_at.has_value()});
+      notifications.push_back(Told(i, alert, alert.resolved_at.value_or(valid_until)));
     }
   }
-  return notices;
+  return notifications;
+}
+
+std::vector<Notification> GroupEvaluator::TakeFarewells(Millis now, const std::function<bool(const Labels&)>& goes_on) {
+  std::vector<Notification> farewells;
+  for (std::size_t i = 0; i < active_.size(); ++i) {
+    for (auto& [labels, alert] : active_[i]) {
+      if (alert.state != AlertState::kFiring || goes_on(labels)) continue;
+      alert.state = AlertState::kInactive;
+      alert.resolved_at = now;
+      farewells.push_back(Told(i, alert, now));
+    }
+  }
+  return farewells;
+}
+
+Notification GroupEvaluator::Told(std::size_t rule, const Alert& alert, Millis ends_at) const {
+  Labels labels = WithMissing(alert.labels, options_.external_labels);
+  const std::uint64_t fingerprint = labels.hash();
+  return {.status = alert.resolved_at ? NotificationStatus::kResolved : NotificationStatus::kFiring,
+          .labels = std::move(labels),
+          .annotations = {alert.annotations.begin(), alert.annotations.end()},
+          .starts_at = WallTime(std::chrono::milliseconds(alert.fired_at.value_or(alert.active_at))),
+          .ends_at = WallTime(std::chrono::milliseconds(ends_at)),
+          .generator_url = options_.external_url + "/api/v1/query?query=" + UrlEscaped(group_->rules[rule].expr.text()),
+          .fingerprint = fingerprint,
+          .value = alert.value};
 }
 
 std::vector<Alert> GroupEvaluator::Alerts(std::size_t rule) const {
@@ -231,16 +285,16 @@ std::vector<Alert> GroupEvaluator::Alerts(std::size_t rule) const {
 
 std::vector<GroupEvaluator::Saved> GroupEvaluator::Save() const {
   std::vector<Saved> saved;
-  for (std::size_t i = 0; i < group_.rules.size(); ++i) {
-    if (!active_[i].empty()) saved.push_back({group_.rules[i].name, group_.rules[i].expr.text(), Alerts(i)});
+  for (std::size_t i = 0; i < group_->rules.size(); ++i) {
+    if (!active_[i].empty()) saved.push_back({group_->rules[i].name, group_->rules[i].expr.text(), Alerts(i)});
   }
   return saved;
 }
 
 void GroupEvaluator::Restore(std::span<const Saved> saved) {
   std::vector<bool> used(saved.size());
-  for (std::size_t i = 0; i < group_.rules.size(); ++i) {
-    const Rule& rule = group_.rules[i];
+  for (std::size_t i = 0; i < group_->rules.size(); ++i) {
+    const Rule& rule = group_->rules[i];
     for (std::size_t k = 0; k < saved.size(); ++k) {
       if (!rule.is_alert || used[k] || saved[k].rule != rule.name || saved[k].expr != rule.expr.text()) continue;
       used[k] = true;

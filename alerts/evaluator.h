@@ -4,13 +4,16 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "alerts/notification.h"
 #include "alerts/rule_file.h"
 #include "metrics/query.h"
 #include "runtime/base/status.h"
@@ -42,20 +45,12 @@ struct Transition {
   AlertState from = AlertState::kInactive;
   AlertState to = AlertState::kInactive;
   Millis at = 0;
-};
-
-// An alert as a notifier gets it.
-struct Notice {
-  metrics::Labels labels;
   std::map<std::string, std::string> annotations;
-  Millis starts_at = 0;
-  Millis ends_at = 0;  // resolved: when it was; firing: how long it counts as firing if nothing more is heard
-  bool resolved = false;
 };
 
 struct EvaluatorOptions {
-  metrics::Labels external_labels;  // for templates
-  std::string external_url;
+  metrics::Labels external_labels;  // for templates, and for what receivers are told
+  std::string external_url;         // where people reach the daemon's observability plane
   metrics::promql::EngineOptions engine;
 };
 
@@ -64,12 +59,13 @@ inline constexpr Millis kResolvedRetention = 15LL * 60 * 1000;
 
 struct Evaluation {
   struct Problem {
-    std::string rule;
+    std::size_t rule = 0;  // its place in the group
     std::string message;
   };
   std::vector<metrics::QuerySample> series;  // what the rules record, ALERTS and ALERTS_FOR_STATE, of this moment
   std::vector<Transition> transitions;
   std::vector<Problem> problems;  // rules that could not be judged: their alerts stay as they were
+  std::vector<Duration> took;     // each rule, by the engine options' clock; zero without one
 };
 
 class GroupEvaluator {
@@ -82,11 +78,14 @@ class GroupEvaluator {
 
   // What is to be sent now: what fires and was last sent longer ago than `resend_delay`, and what was resolved since. `interval`: the time
   // between two evaluations. Marks it as sent.
-  std::vector<Notice> TakeNotices(Millis now, Millis interval, Millis resend_delay);
+  std::vector<Notification> TakeNotifications(Millis now, Millis interval, Millis resend_delay);
 
-  const RuleGroup& group() const { return group_; }
+  const std::shared_ptr<const RuleGroup>& group() const { return group_; }
   // Of the rule at that place in the group: every alert, resolved ones too, in order of their labels.
   std::vector<Alert> Alerts(std::size_t rule) const;
+
+  // What is to be told when this group is given up: every alert that fires and of which `goes_on` knows nothing is resolved.
+  std::vector<Notification> TakeFarewells(Millis now, const std::function<bool(const metrics::Labels&)>& goes_on);
 
   // Takes over the alerts of another evaluator of the same group, as after a reload or a restart: those of rules with the same name and
   // expression.
@@ -101,11 +100,13 @@ class GroupEvaluator {
  private:
   using ActiveAlerts = std::map<metrics::Labels, Alert>;
 
+  MonotonicTime Now() const;
+  Notification Told(std::size_t rule, const Alert& alert, Millis ends_at) const;
   Result<> EvaluateRecording(const Rule& rule, Millis now, const metrics::Querier& querier, Evaluation& out);
   Result<> EvaluateAlert(const Rule& rule, ActiveAlerts& active, Millis now, const metrics::Querier& querier, Evaluation& out);
   Result<ActiveAlerts> Found(const Rule& rule, Millis now, const metrics::Querier& querier) const;
 
-  RuleGroup group_;
+  std::shared_ptr<const RuleGroup> group_;
   EvaluatorOptions options_;
   std::vector<ActiveAlerts> active_;  // of each rule
 };

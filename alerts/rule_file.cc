@@ -1,14 +1,17 @@
 #include "alerts/rule_file.h"
 
+#include <glob.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <iterator>
 #include <set>
 #include <utility>
 
 #include "alerts/template.h"
+#include "config/yaml_document.h"
 #include "runtime/base/utf8.h"
 
 namespace inferd::alerts {
@@ -27,9 +30,10 @@ class Reader {
       return tl::unexpected(std::move(faults_));
     }
     try {
-      const auto documents = YAML::LoadAll(std::string(text));
-      if (documents.size() > 1) faults_.push_back({file_, 0, 0, "more than one YAML document"});
-      if (!documents.empty() && !documents[0].IsNull()) Whole(documents[0], groups);
+      const OneDocument document = LoadOneDocument(std::string(text));
+      if (document.has_second)
+        faults_.push_back({file_, document.second.line + 1, document.second.column + 1, "more than one YAML document"});
+      if (document.root.IsDefined() && !document.root.IsNull()) Whole(document.root, groups);
     } catch (const YAML::Exception& error) {
       faults_.push_back({file_, error.mark.line + 1, error.mark.column + 1, error.msg});
     }
@@ -211,6 +215,31 @@ RuleGroups ReadRuleFile(const std::string& path) {
   text.resize(static_cast<std::size_t>(file.gcount()));
   if (text.size() > kMaxFileBytes) return fail("is larger than 4 MiB");
   return ParseRules(text, path);
+}
+
+RuleGroups ReadRuleFiles(std::span<const std::string> patterns) {
+  std::vector<RuleGroup> groups;
+  std::vector<RuleFault> faults;
+  std::set<std::string> read;
+  for (const std::string& pattern : patterns) {
+    glob_t found{};
+    const int result = ::glob(pattern.c_str(), 0, nullptr, &found);
+    std::vector<std::string> paths(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+    ::globfree(&found);
+    if (result != 0 && result != GLOB_NOMATCH) faults.push_back({pattern, 0, 0, "cannot be searched for"});
+    if (result == GLOB_NOMATCH && pattern.find_first_of("*?[") == std::string::npos) paths.push_back(pattern);
+    for (const std::string& path : paths) {
+      if (!read.insert(path).second) continue;
+      auto file = ReadRuleFile(path);
+      if (file) {
+        std::ranges::move(*file, std::back_inserter(groups));
+      } else {
+        std::ranges::move(file.error(), std::back_inserter(faults));
+      }
+    }
+  }
+  if (!faults.empty()) return tl::unexpected(std::move(faults));
+  return groups;
 }
 
 }  // namespace inferd::alerts

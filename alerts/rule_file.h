@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,5 +52,9 @@ RuleGroups ParseRules(std::string_view text, const std::string& file);
 
 // The same of a file. One over 4 MiB is refused.
 RuleGroups ReadRuleFile(const std::string& path);
+
+// All files that the patterns name (glob(7)), in order, each once. A pattern without wildcards must name a file; one with them may find
+// none.
+RuleGroups ReadRuleFiles(std::span<const std::string> patterns);
 
 }  // namespace inferd::alerts

@@ -116,7 +116,8 @@ class LoadedDaemon {
                                           kModels,
                                           look_,
                                           [](const metrics::Health&) { return std::string(); },
-                                          [](const daemon::RequestHead&) { return daemon::HttpResponse(); }};
+                                          [](const daemon::RequestHead&) { return daemon::HttpResponse(); },
+                                          [](const daemon::RequestHead&, const daemon::BodyReader&) { return daemon::HttpResponse(); }};
 };
 
 LoadedDaemon& Loaded() {
@@ -129,7 +130,7 @@ std::string Answer(const std::string& path, const std::string& accept) {
   head.method = "GET";
   head.path = path;
   if (!accept.empty()) head.headers.push_back({"accept", accept});
-  return Loaded().handlers().Handle(head).body;
+  return Loaded().handlers().Handle(head, {}).body;
 }
 
 void CollectFamilies(benchmark::State& state) {

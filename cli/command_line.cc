@@ -18,6 +18,7 @@ void AddCommandLine(CLI::App& app, Context& context) {
   app.footer("INFERD_API_KEY: key for the API. Exit code: 0 good, 1 the thing checked is not good, 2 usage.");
   app.require_subcommand(1);
   app.fallthrough();  // the common options may stand after the command, too
+  AddAlerts(app, context);
   AddAudit(app, context);
   AddBench(app, context);
   AddChat(app, context);
@@ -25,7 +26,10 @@ void AddCommandLine(CLI::App& app, Context& context) {
   AddDoctor(app, context);
   AddModel(app, context);
   AddPromql(app, context);
+  AddQuery(app, context);
   AddReload(app, context);
+  AddRules(app, context);
+  AddSilence(app, context);
   AddStatus(app, context);
   AddTrace(app, context);
 }

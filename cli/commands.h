@@ -25,16 +25,23 @@ struct Context {
   void Fail(std::string_view what);
 };
 
-void AddAudit(CLI::App& app, Context& context);  // verify
+void AddAlerts(CLI::App& app, Context& context);  // test, notifiers
+void AddAudit(CLI::App& app, Context& context);   // verify
 void AddBench(CLI::App& app, Context& context);
 void AddChat(CLI::App& app, Context& context);
 void AddConfig(CLI::App& app, Context& context);  // check, print
 void AddDoctor(CLI::App& app, Context& context);
 void AddModel(CLI::App& app, Context& context);   // inspect, verify
 void AddPromql(CLI::App& app, Context& context);  // test
+void AddQuery(CLI::App& app, Context& context);
 void AddReload(CLI::App& app, Context& context);
+void AddRules(CLI::App& app, Context& context);    // check, test
+void AddSilence(CLI::App& app, Context& context);  // add, list, expire
 void AddStatus(CLI::App& app, Context& context);
 void AddTrace(CLI::App& app, Context& context);
+
+// Commands below `alerts`.
+void AddNotifiers(CLI::App& alerts, Context& context);
 
 // Everything that inferctl's command line knows: for parsing it, and for its manual page and completions. `context` must outlive the app.
 void AddCommandLine(CLI::App& app, Context& context);

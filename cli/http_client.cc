@@ -82,12 +82,40 @@ Result<HttpResponse> HttpClient::Post(const std::string& url, const std::string&
   return Perform(handles, url, api_key_, &on_body);
 }
 
+Result<HttpResponse> HttpClient::Send(const std::string& method, const std::string& url, const std::string& json, Duration timeout) {
+  Handles handles;
+  curl_easy_setopt(handles.easy, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout / std::chrono::milliseconds(1)));
+  curl_easy_setopt(handles.easy, CURLOPT_CUSTOMREQUEST, method.c_str());
+  if (!json.empty()) {
+    handles.headers = curl_slist_append(handles.headers, "Content-Type: application/json");
+    curl_easy_setopt(handles.easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(json.size()));
+    curl_easy_setopt(handles.easy, CURLOPT_POSTFIELDS, json.data());
+  }
+  return Perform(handles, url, api_key_, nullptr);
+}
+
+std::string UrlEscaped(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') || c == '-' || c == '.' || c == '_') {
+      out += c;
+    } else {
+      out += {'%', kHex[byte >> 4U], kHex[byte & 15U]};
+    }
+  }
+  return out;
+}
+
 std::string ErrorMessage(const HttpResponse& response) {
   const auto json = nlohmann::json::parse(response.body, nullptr, /*allow_exceptions=*/false);
   std::string message = "HTTP status " + std::to_string(response.status);
   if (json.is_object() && json.contains("error") && json["error"].is_object() && json["error"].contains("message") &&
       json["error"]["message"].is_string()) {
     message += ": " + PrintableLine(json["error"]["message"].get_ref<const std::string&>(), 500);
+  } else if (json.is_object() && json.contains("error") && json["error"].is_string()) {
+    message += ": " + PrintableLine(json["error"].get_ref<const std::string&>(), 500);
   } else if (!response.body.empty()) {
     message += ": " + PrintableLine(response.body, 200);
   }

@@ -21,18 +21,23 @@ class HttpClient {
   // `api_key` is sent as a bearer token unless it is empty.
   explicit HttpClient(std::string api_key);
 
-  // Both return kUnavailable with the address when the server cannot be reached or the transfer breaks off; an answer with an error
+  // All return kUnavailable with the address when the server cannot be reached or the transfer breaks off; an answer with an error
   // status is an answer.
   Result<HttpResponse> Get(const std::string& url, Duration timeout);
   // Posts JSON. The body of an answer of status 200 goes to `on_body` as it comes; false from it breaks off. No limit on the whole
   // time: streams are long.
   Result<HttpResponse> Post(const std::string& url, const std::string& json, const std::function<bool(std::string_view)>& on_body);
+  // Any method, with JSON as its body unless that is empty.
+  Result<HttpResponse> Send(const std::string& method, const std::string& url, const std::string& json, Duration timeout);
 
  private:
   std::string api_key_;
 };
 
-// The message of an answer in OpenAI's error shape, or the beginning of the body.
+// Text as a value in a URL's query.
+std::string UrlEscaped(std::string_view text);
+
+// The message of an answer in OpenAI's or in Prometheus's error shape, or the beginning of the body.
 std::string ErrorMessage(const HttpResponse& response);
 
 // The id of the first model that the server has.

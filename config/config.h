@@ -39,6 +39,10 @@ struct Observability {
   std::vector<std::string> certificates;
   std::vector<std::string> compat;  // vllm, otel
   int max_series = 0;
+  Duration retention{};
+  Bytes history_bytes = 0;
+  Duration query_timeout{};
+  int query_samples = 0;
 };
 
 // Service level objectives. A target of 0 is not kept.
@@ -109,9 +113,65 @@ struct Tracing {
   double sample = 1;
 };
 
+// One notifier: how alerts are gathered for it, and the one channel that it tells them by.
+struct Notifier {
+  struct Alertmanager {
+    std::vector<std::string> url;
+    std::optional<std::string> token_file;
+    std::optional<std::string> ca_file;
+  };
+  struct Webhook {
+    std::string url;
+    std::optional<std::string> secret_file;
+    std::optional<std::string> token_file;
+    std::optional<std::string> ca_file;
+  };
+  struct Exec {
+    std::vector<std::string> command;
+  };
+  struct Journal {
+    std::string identifier;
+  };
+  struct Email {
+    std::string server;
+    std::string tls;  // starttls, tls, none
+    std::string from;
+    std::vector<std::string> to;
+    std::optional<std::string> username;
+    std::optional<std::string> password_file;
+    std::optional<std::string> ca_file;
+  };
+  std::string channel;              // alertmanager, webhook, exec, journal or email: the one of the following that counts
+  std::optional<std::string> name;  // nothing: the channel's
+  std::vector<std::string> group_by;
+  Duration group_wait{};
+  Duration group_interval{};
+  Duration repeat_interval{};
+  bool send_resolved = true;
+  Duration timeout{};
+  int queue = 0;
+  Alertmanager alertmanager;
+  Webhook webhook;
+  Exec exec;
+  Journal journal;
+  Email email;
+
+  const std::string& shown_name() const { return name ? *name : channel; }
+};
+
+struct Alerts {
+  bool enabled = true;
+  std::vector<std::string> rules;
+  Duration interval{};
+  std::optional<std::string> instance;  // nothing: host name and port of the observability plane
+  std::optional<std::string> external_url;
+  std::vector<Notifier> notify;
+};
+
 struct Config {
   Api api;
   Observability observability;
+  Alerts alerts;
   Slo slo;
   std::vector<Model> models;
   Queue queue;

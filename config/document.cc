@@ -10,7 +10,6 @@ namespace {
 // The slot of a value that is only read: rows of the table give one way in for both.
 Slot SlotOf(const Key& key, const Config& config, Indices indices) { return key.slot(const_cast<Config&>(config), indices); }
 
-std::string_view SectionOf(std::string_view name) { return name.substr(0, name.rfind('.')); }
 std::string_view LeafOf(std::string_view name) { return name.substr(name.rfind('.') + 1); }
 
 std::string FullName(std::string_view pattern, std::size_t index) {
@@ -30,47 +29,68 @@ std::string Cell(std::string_view text) {
   return cell;
 }
 
-std::string Yaml(const Config& config, const std::map<std::string, Origin>& origins) {
-  std::string text;
-  const auto line = [&](const Key& key, std::size_t index, std::string_view indent) {
-    const std::size_t indices[] = {index};
-    text += std::string(indent) + std::string(LeafOf(key.name)) + ": " + Format(key, SlotOf(key, config, indices));
-    const auto origin = origins.find(FullName(key.name, index));
-    if (origin != origins.end()) {
+// Writes a section, its own keys first and then the sections in it, as the table has them.
+class YamlWriter {
+ public:
+  YamlWriter(const Config& config, const std::map<std::string, Origin>& origins) : config_(config), origins_(origins) {}
+
+  std::string Section(const std::string& section, Indices indices, std::size_t indent) const {
+    std::string text;
+    std::vector<std::string> inner;
+    for (const Key& key : Keys()) {
+      if (!section.empty() && !key.name.starts_with(section + ".")) continue;
+      const std::string_view rest = key.name.substr(section.empty() ? 0 : section.size() + 1);
+      const std::size_t dot = rest.find('.');
+      if (dot == std::string_view::npos) {
+        text += Line(key, indices, indent);
+      } else if (std::string name(key.name.substr(0, key.name.size() - rest.size() + dot));
+                 std::find(inner.begin(), inner.end(), name) == inner.end()) {
+        inner.push_back(std::move(name));
+      }
+    }
+    for (const std::string& name : inner) text += Inner(name, indices, indent);
+    return text;
+  }
+
+ private:
+  std::string Line(const Key& key, Indices indices, std::size_t indent) const {
+    std::string text = std::string(indent, ' ') + std::string(LeafOf(key.name)) + ": " + Format(key, SlotOf(key, config_, indices));
+    const auto origin = origins_.find(FullName(key.name, indices.empty() ? 0 : indices[0]));
+    if (origin != origins_.end()) {
       text += "  # " + origin->second.source;
       if (origin->second.line > 0) text += ":" + std::to_string(origin->second.line);
     }
-    text += '\n';
-  };
-  const auto depth = [](std::string_view section) { return static_cast<std::size_t>(std::count(section.begin(), section.end(), '.')); };
-  std::vector<std::string_view> sections;
-  for (const Key& key : Keys()) {
-    if (std::find(sections.begin(), sections.end(), SectionOf(key.name)) == sections.end()) sections.push_back(SectionOf(key.name));
+    return text + "\n";
   }
-  for (const std::string_view section : sections) {
+
+  std::string Inner(const std::string& section, Indices indices, std::size_t indent) const {
+    const std::string head = std::string(indent, ' ') + std::string(LeafOf(section));
+    if (!section.ends_with("[]")) {
+      std::string_view variant;
+      const ListKey* list = VariantOf(section, variant);
+      // Of the variants only the one that was chosen.
+      if (list != nullptr && *list->variant(const_cast<Config&>(config_), indices) != variant) return {};
+      return head + ":\n" + Section(section, indices, indent + 2);
+    }
     const auto list =
         std::find_if(ListKeys().begin(), ListKeys().end(), [&](const ListKey& l) { return section == std::string(l.name) + "[]"; });
-    if (list == ListKeys().end()) {
-      // A section in another one stands behind that one's own keys, in the table as well as here.
-      const std::string indent(2 * depth(section), ' ');
-      text += indent + std::string(LeafOf(section)) + ":\n";
-      for (const Key& key : Keys()) {
-        if (SectionOf(key.name) == section) line(key, 0, indent + "  ");
-      }
-      continue;
-    }
-    const std::size_t size = list->size(config, {});
-    text += std::string(list->name) + (size == 0 ? ": []\n" : ":\n");
+    const std::size_t size = list->size(config_, {});
+    std::string text = head.substr(0, head.size() - 2) + (size == 0 ? ": []\n" : ":\n");
     for (std::size_t i = 0; i < size; ++i) {
-      bool first = true;
-      for (const Key& key : Keys()) {
-        if (SectionOf(key.name) != section) continue;
-        line(key, i, first ? "  - " : "    ");
-        first = false;
-      }
+      const std::size_t at[] = {i};
+      std::string entry = Section(section, at, indent + 4);
+      entry[indent + 2] = '-';
+      text += entry;
     }
+    return text;
   }
-  return text;
+
+  const Config& config_;
+  const std::map<std::string, Origin>& origins_;
+};
+
+std::string Yaml(const Config& config, const std::map<std::string, Origin>& origins) {
+  return YamlWriter(config, origins).Section("", {}, 0);
 }
 
 }  // namespace
@@ -110,7 +130,7 @@ std::string Markdown() {
       "|---|---|---|---|\n";
   for (const Key& key : Keys()) {
     text += "| `" + std::string(key.name) + "` | " + Cell(TypeText(key)) + " | `" + Cell(key.fallback) + "` | " + Cell(key.help);
-    if (key.reloadable) text += " A reload applies a change.";
+    if (Reloadable(key)) text += " A reload applies a change.";
     text += " |\n";
   }
   text +=
@@ -136,7 +156,15 @@ std::vector<Change> Diff(const Config& before, const Config& after) {
   for (const ListKey& list : ListKeys()) {
     const std::size_t from = list.size(before, {});
     const std::size_t to = list.size(after, {});
-    if (from != to) changes.push_back({std::string(list.name), std::to_string(from) + " entries", std::to_string(to) + " entries", false});
+    const bool reloadable = list.copy != nullptr;
+    if (from != to)
+      changes.push_back({std::string(list.name), std::to_string(from) + " entries", std::to_string(to) + " entries", reloadable});
+    for (std::size_t i = 0; list.variant != nullptr && i < std::min(from, to); ++i) {
+      const std::size_t indices[] = {i};
+      const std::string& was = *list.variant(const_cast<Config&>(before), Indices(indices, 1));
+      const std::string& is = *list.variant(const_cast<Config&>(after), Indices(indices, 1));
+      if (was != is) changes.push_back({std::string(list.name) + "[" + std::to_string(i) + "]", was, is, reloadable});
+    }
   }
   for (const Key& key : Keys()) {
     std::size_t common = 1;
@@ -147,7 +175,7 @@ std::vector<Change> Diff(const Config& before, const Config& after) {
       const std::size_t indices[] = {i};
       std::string from = Format(key, SlotOf(key, before, indices));
       std::string to = Format(key, SlotOf(key, after, indices));
-      if (from != to) changes.push_back({FullName(key.name, i), std::move(from), std::move(to), key.reloadable});
+      if (from != to) changes.push_back({FullName(key.name, i), std::move(from), std::move(to), Reloadable(key)});
     }
   }
   return changes;
@@ -157,6 +185,9 @@ void CopyReloadable(Config& to, const Config& from) {
   for (const Key& key : Keys()) {
     if (!key.reloadable) continue;
     std::visit([&](auto* target) { *target = *std::get<decltype(target)>(SlotOf(key, from, {})); }, key.slot(to, {}));
+  }
+  for (const ListKey& list : ListKeys()) {
+    if (list.copy != nullptr) list.copy(to, from);
   }
 }
 

@@ -47,8 +47,18 @@ std::string NotA(const Key& key, std::string_view text) {
     case Kind::kAddress:
     case Kind::kAddressList:
       return Quoted(text) + " is not an address to listen on; allowed: an IP address and a port, such as 127.0.0.1:8080 or \"[::1]:8080\"";
+    case Kind::kUrl:
+    case Kind::kUrlList: return Quoted(text) + " is not an address of the form http://host:port/path or https://host:port/path";
     default: return Quoted(text) + " is not allowed";
   }
+}
+
+// http or https, a host, and no secret: those are kept in files.
+bool IsUrl(std::string_view text) {
+  const std::size_t scheme = text.starts_with("http://") ? 7 : text.starts_with("https://") ? 8 : 0;
+  const std::string_view host = text.substr(scheme, text.find_first_of("/?#", scheme) - scheme);
+  return scheme > 0 && !host.empty() && host.find('@') == std::string_view::npos &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7F; });
 }
 
 std::optional<std::string> CheckRange(const Key& key, std::string_view text, std::int64_t value) {
@@ -67,6 +77,13 @@ std::optional<std::string> CheckItem(const Key& key, std::string_view text) {
       if (std::find(key.choices.begin(), key.choices.end(), text) == key.choices.end()) {
         return Quoted(text) + " is not one of: " + Join(key.choices, ", ");
       }
+      return std::nullopt;
+    case Kind::kUrl:
+    case Kind::kUrlList:
+      if (!IsUrl(text)) return NotA(key, text);
+      return std::nullopt;
+    case Kind::kArguments:
+      if (text.find('\0') != std::string_view::npos) return "a NUL character is not allowed";
       return std::nullopt;
     default:
       if (text.empty()) return "an empty text is not allowed";
@@ -122,6 +139,10 @@ std::string TypeText(const Key& key) {
     case Kind::kChoice: text = "one of: " + Join(key.choices, ", "); break;
     case Kind::kAddressList: text = "list of addresses"; break;
     case Kind::kPathList: text = "list of paths"; break;
+    case Kind::kTextList: text = "list of texts"; break;
+    case Kind::kArguments: text = "list of a path and arguments"; break;
+    case Kind::kUrl: text = "http or https address"; break;
+    case Kind::kUrlList: text = "list of http or https addresses"; break;
     case Kind::kChoiceList: text = "list of: " + Join(key.choices, ", "); break;
   }
   return text + OrUnset(key);
@@ -213,7 +234,8 @@ std::optional<std::string> SetList(const Key& key, const Slot& slot, std::span<c
   for (; wrong < items.size(); ++wrong) {
     if (auto fault = CheckItem(key, items[wrong])) return fault;
     const auto here = items.begin() + static_cast<std::ptrdiff_t>(wrong);
-    if (std::find(items.begin(), here, items[wrong]) != here) return Quoted(items[wrong]) + " is in the list twice";
+    if (key.kind != Kind::kArguments && std::find(items.begin(), here, items[wrong]) != here)
+      return Quoted(items[wrong]) + " is in the list twice";
   }
   (*list)->assign(items.begin(), items.end());
   return std::nullopt;
@@ -244,6 +266,23 @@ std::string Format(const Key& key, const Slot& slot) {
                         },
                     },
                     slot);
+}
+
+bool Reloadable(const Key& key) {
+  return key.reloadable || std::any_of(ListKeys().begin(), ListKeys().end(), [&](const ListKey& list) {
+           return list.copy != nullptr && key.name.starts_with(std::string(list.name) + "[]");
+         });
+}
+
+const ListKey* VariantOf(std::string_view pattern, std::string_view& variant) {
+  for (const ListKey& list : ListKeys()) {
+    const std::string entry = std::string(list.name) + "[].";
+    if (list.variant == nullptr || !pattern.starts_with(entry)) continue;
+    variant = pattern.substr(entry.size(), pattern.find('.', entry.size()) - entry.size());
+    const std::string section = entry + std::string(variant) + ".";
+    if (std::any_of(Keys().begin(), Keys().end(), [&](const Key& key) { return key.name.starts_with(section); })) return &list;
+  }
+  return nullptr;
 }
 
 }  // namespace inferd::config

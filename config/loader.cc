@@ -13,8 +13,10 @@
 #include <set>
 
 #include "config/config.h"
+#include "config/notify.h"
 #include "config/table.h"
 #include "config/value.h"
+#include "config/yaml_document.h"
 #include "runtime/base/utf8.h"
 
 extern char** environ;
@@ -148,6 +150,7 @@ class Loader {
   void WalkList(const ListKey& list, const YAML::Node& node, const std::string& name, std::vector<std::size_t>& indices);
   void SetKey(const Key& key, const YAML::Node& node, const std::string& name, Indices indices);
   void SetKeyFromText(const Key& key, const std::string& text, const std::string& name, Indices indices);
+  bool Choose(const Origin& at, const std::string& pattern, const std::string& name, Indices indices);
   void ForgetBelow(const std::string& name);
   Origin OriginOf(const std::string& name, const std::string& file) const;
 
@@ -178,11 +181,12 @@ void Loader::File(const std::string& path) {
     place.line += point.value == '\n' ? 1 : 0;
   }
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-    if (documents.size() > 1) return Report(At(documents[1]), "", "a second YAML document is not allowed");
-    understood_ = documents.empty() || documents[0].IsMap() || documents[0].IsNull();
+    const OneDocument document = LoadOneDocument(text);
+    if (document.has_second)
+      return Report({path, document.second.line + 1, document.second.column + 1}, "", "a second YAML document is not allowed");
+    understood_ = document.root.IsMap() || document.root.IsNull();
     std::vector<std::size_t> indices;
-    if (!documents.empty()) WalkSection(documents[0], "", "", indices);
+    WalkSection(document.root, "", "", indices);
   } catch (const YAML::Exception& e) {
     Report({path, e.mark.line + 1, e.mark.column + 1}, "", "is not valid YAML: " + e.msg);
   }
@@ -210,10 +214,23 @@ void Loader::WalkSection(const YAML::Node& node, const std::string& pattern, con
 
 void Loader::WalkEntry(const Origin& at, const YAML::Node& node, const std::string& pattern, const std::string& name,
                        std::vector<std::size_t>& indices) {
+  if (!Choose(at, pattern, name, indices)) return;
   if (const Key* key = FindKey(pattern)) return SetKey(*key, node, name, indices);
   if (const ListKey* list = FindListKey(pattern)) return WalkList(*list, node, name, indices);
   if (IsSection(pattern)) return WalkSection(node, pattern, name, indices);
   Report(at, "", "unknown key \"" + name + "\"; the nearest known key is \"" + NearestName(pattern) + "\"");
+}
+
+// Remembers which variant an entry is, when `pattern` is one or leads into one. False when it is another one already.
+bool Loader::Choose(const Origin& at, const std::string& pattern, const std::string& name, Indices indices) {
+  std::string_view variant;
+  const ListKey* list = VariantOf(pattern, variant);
+  if (list == nullptr) return true;
+  std::string& chosen = *list->variant(loaded_.config, indices);
+  if (chosen.empty()) chosen = variant;
+  if (chosen == variant) return true;
+  Report(at, name, "the entry has " + chosen + " already; each needs an entry of its own");
+  return false;
 }
 
 void Loader::ForgetBelow(const std::string& name) {
@@ -304,6 +321,7 @@ void Loader::Override(const Origin& origin, const std::string& name, const std::
 
   try {
     std::vector<std::size_t> indices = path->indices;
+    if (!Choose(origin, path->pattern, name, indices)) return;
     if (const Key* key = FindKey(path->pattern)) return SetKeyFromText(*key, text, name, indices);
     WalkEntry(origin, YAML::Load(text), path->pattern, name, indices);
   } catch (const YAML::Exception& e) {
@@ -352,6 +370,9 @@ void Loader::CheckTogether(const std::string& file) {
   if (config.logs.file && config.logs.audit.file == config.logs.file) {
     report("logs.audit.file", "\"" + *config.logs.file + "\" is logs.file already; the audit log needs a file of its own");
   }
+
+  CheckNotify(
+      config, [&](const std::string& name) { return loaded_.origins.contains(name); }, report);
 
   std::vector<std::pair<std::string, std::string>> listens{{"observability.listen", config.observability.listen}};
   for (const std::string& listen : config.api.listen) listens.emplace_back("api.listen", listen);

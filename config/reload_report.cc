@@ -1,12 +1,10 @@
 #include "config/reload_report.h"
 
-#include <cerrno>
 #include <charconv>
-#include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
 #include <utility>
+
+#include "runtime/base/replace_file.h"
 
 namespace inferd::config {
 
@@ -41,15 +39,6 @@ std::string ReloadReportPath() {
   return std::string(list.substr(0, list.find(':'))) + "/reload";
 }
 
-Result<> WriteReloadReport(const std::string& path, const ReloadReport& report) {
-  const std::string aside = path + ".new";
-  std::ofstream file(aside, std::ios::trunc);
-  file << Format(report);
-  file.close();
-  if (!file || std::rename(aside.c_str(), path.c_str()) != 0) {
-    return Error(Code::kIo, path + ": cannot be written: " + std::strerror(errno));
-  }
-  return {};
-}
+Result<> WriteReloadReport(const std::string& path, const ReloadReport& report) { return ReplaceFile(path, Format(report)); }
 
 }  // namespace inferd::config

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "config/notify.h"
+
 namespace inferd::config {
 namespace {
 
@@ -137,6 +139,69 @@ const std::array kKeys{
         .slot = [](Config& c, Indices) -> Slot { return &c.observability.max_series; },
         .help = "Most series in one answer of /metrics. Values of labels such as model or path that do not fit are shown as other, and "
                 "inferd_metrics_label_overflow_total counts them."},
+    Key{.name = "observability.retention",
+        .kind = Kind::kDuration,
+        .fallback = "6h",
+        .min = 60 * kSecond,
+        .max = 31 * 24 * kHour,
+        .slot = [](Config& c, Indices) -> Slot { return &c.observability.retention; },
+        .help = "How far back the daemon's own history of every series goes. Alert rules and /api/v1/query see as much."},
+    Key{.name = "observability.history_bytes",
+        .kind = Kind::kSize,
+        .fallback = "256MiB",
+        .min = kMiB,
+        .max = 64 * kGiB,
+        .slot = [](Config& c, Indices) -> Slot { return &c.observability.history_bytes; },
+        .help = "Most memory that the history takes. The oldest samples go first. 2000 series need about 12MiB for 6 hours."},
+    Key{.name = "observability.query_timeout",
+        .kind = Kind::kDuration,
+        .fallback = "30s",
+        .min = 10 * kMs,
+        .max = kHour,
+        .slot = [](Config& c, Indices) -> Slot { return &c.observability.query_timeout; },
+        .help = "Most time that one query of /api/v1 may take, waiting for others included. A query can ask for less."},
+    Key{.name = "observability.query_samples",
+        .kind = Kind::kInteger,
+        .fallback = "5000000",
+        .min = 1000,
+        .max = 1'000'000'000,
+        .slot = [](Config& c, Indices) -> Slot { return &c.observability.query_samples; },
+        .help = "Most samples that one query of /api/v1 may read and make. It bounds the memory of a query, about 16 bytes for each."},
+    Key{.name = "alerts.enabled",
+        .kind = Kind::kBool,
+        .fallback = "true",
+        .slot = [](Config& c, Indices) -> Slot { return &c.alerts.enabled; },
+        .help = "Judge alert rules in the daemon. false: for those whose Prometheus does it."},
+    Key{.name = "alerts.rules",
+        .kind = Kind::kPathList,
+        .fallback = "[\"shipped\"]",
+        .reloadable = true,
+        .slot = [](Config& c, Indices) -> Slot { return &c.alerts.rules; },
+        .help = "Files of rules in Prometheus's format, or patterns with * and ?. shipped: the rules that come with inferd, "
+                "/etc/inferd/alerts/*.yml once it is installed. SIGHUP reads them anew."},
+    Key{.name = "alerts.interval",
+        .kind = Kind::kDuration,
+        .fallback = "5s",
+        .min = 100 * kMs,
+        .max = kHour,
+        .slot = [](Config& c, Indices) -> Slot { return &c.alerts.interval; },
+        .help = "Time between two evaluations of a group of rules that has no interval of its own. It is rounded to a multiple of "
+                "observability.interval."},
+    Key{.name = "alerts.instance",
+        .kind = Kind::kString,
+        .fallback = "auto",
+        .unset = "auto",
+        .slot = [](Config& c, Indices) -> Slot { return &c.alerts.instance; },
+        .help =
+            "Value of the label instance that receivers of alerts see, so that two daemons can be told apart. auto: name of the machine "
+            "and port of observability.listen."},
+    Key{.name = "alerts.external_url",
+        .kind = Kind::kString,
+        .fallback = "null",
+        .unset = "null",
+        .slot = [](Config& c, Indices) -> Slot { return &c.alerts.external_url; },
+        .help = "Address under which people reach observability.listen, such as https://inferd.example.com: alerts link to it. null: "
+                "http:// and the value of alerts.instance."},
     Key{.name = "slo.ttft",
         .kind = Kind::kDuration,
         .fallback = "1s",
@@ -496,11 +561,19 @@ const std::array kListKeys{
             .resize = [](Config& c, Indices, std::size_t n) { c.models.resize(n); },
             .size = [](const Config& c, Indices) { return c.models.size(); },
             .help = "The models that are served, one entry each."},
+    NotifyList(),
 };
 
 }  // namespace
 
-std::span<const Key> Keys() { return kKeys; }
+std::span<const Key> Keys() {
+  static const std::vector<Key> all = [] {
+    std::vector<Key> keys(kKeys.begin(), kKeys.end());
+    keys.insert(keys.end(), NotifyKeys().begin(), NotifyKeys().end());
+    return keys;
+  }();
+  return all;
+}
 std::span<const ListKey> ListKeys() { return kListKeys; }
 
 }  // namespace inferd::config

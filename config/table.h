@@ -27,7 +27,11 @@ enum class Kind : std::uint8_t {
   kChoice,
   kAddressList,
   kChoiceList,
-  kPathList
+  kPathList,
+  kTextList,
+  kArguments,  // a list in which an item may stand twice, or be empty
+  kUrl,        // http:// or https://
+  kUrlList
 };
 
 // Where a key's value lives in a Config. `indices` holds one index for each [] in the key's name.
@@ -50,16 +54,26 @@ struct Key {
 
 inline constexpr std::string_view kRequired = "(required)";
 
-// A list of sections: "models".
+// A list of sections: "models". Where `variant` is given, the sections in an entry exclude each other; it is where the name of the one that
+// is there is kept.
 struct ListKey {
   std::string_view name;
   void (*resize)(Config& config, Indices outer, std::size_t size) = nullptr;
   std::size_t (*size)(const Config& config, Indices outer) = nullptr;
   std::string_view help = "";
+  std::string* (*variant)(Config& config, Indices indices) = nullptr;
+  void (*copy)(Config& to, const Config& from) = nullptr;  // given: SIGHUP applies a change of anything in it
 };
 
 std::span<const Key> Keys();
 std::span<const ListKey> ListKeys();
+
+// Whether SIGHUP applies a change of that key: by itself, or with the list that it is in.
+bool Reloadable(const Key& key);
+
+// The list with variants that `pattern` ("alerts.notify[].webhook.url") leads into, and the name of the variant; nullptr when there is
+// none.
+const ListKey* VariantOf(std::string_view pattern, std::string_view& variant);
 
 // "integer from 1 to 64, or auto", for people.
 std::string TypeText(const Key& key);

@@ -172,6 +172,7 @@ struct App::Impl {
               .open_calls = open_calls,
               .reload = reload,
               .drain = drain,
+              .watchdog_feeds = attendant.feeds(),
               .keys = keys,
               .requests = requests,
               .steps = steps},
@@ -356,9 +357,11 @@ std::vector<std::string> App::Impl::Reload() {
     return faults;
   }
   keys.Set(plan->keys);
+  if (observability) observability->SetRules(std::move(plan->rules));
   settings.Set(SettingsOf(plan->config));
   access = plan->config.logs.access;
   prompts = PromptLoggingOf(plan->config.logs.prompts);
+  if (observability) observability->SetNotifiers(plan->notifiers);
   for (const config::Change& change : plan->applied) Log(logging::SettingChanged{.key = change.key, .to = change.to, .from = change.from});
   for (const config::Change& change : plan->waiting) {
     Log(logging::SettingWaits{.key = change.key, .running = change.from, .file = change.to});
@@ -407,7 +410,8 @@ void App::Impl::SaveEvidence(const std::string& why) {
     ProcessLog().Drain(kLastWords);
     return;
   }
-  const std::string report = StallReport(views, why) + (observability ? observability->LastRecords() + observability->Exposition() : "");
+  const std::string report =
+      EnginesAsComments(views, "was stalled: " + why) + (observability ? observability->LastRecords() + observability->Exposition() : "");
   if (const auto saved = SaveFlightData(folder + "/flight", report, clock.WallNow()); saved) {
     Log(Level::kCritical, "flight data saved to " + *saved);
   } else {

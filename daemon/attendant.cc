@@ -80,6 +80,7 @@ void Attendant::FeedWatchdog(const Sights& sights, MonotonicTime now) {
   if (sights.stalled.empty()) {
     stalled_since_ = MonotonicTime{};
     service_.FeedWatchdog();
+    ++feeds_;
     return;
   }
   if (stalled_since_ == MonotonicTime{}) stalled_since_ = now;

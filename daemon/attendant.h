@@ -2,6 +2,7 @@
 // made progress or had nothing to do; when one is stalled it saves evidence and then asks to be ended. Main thread only.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -43,6 +44,8 @@ class Attendant {
   // To be called at least once in period(), and when the life cycle has moved on; more often costs nothing.
   void Attend(MonotonicTime now);
   Duration period() const;
+  // How often the watchdog was fed. Any thread.
+  const std::atomic<std::uint64_t>& feeds() const { return feeds_; }
 
  private:
   void FeedWatchdog(const Sights& sights, MonotonicTime now);
@@ -56,6 +59,7 @@ class Attendant {
   std::uint64_t movement_ = 0;
   MonotonicTime stalled_since_{};  // MonotonicTime{}: not stalled
   bool triggered_ = false;
+  std::atomic<std::uint64_t> feeds_{0};
 };
 
 }  // namespace inferd::daemon

@@ -14,8 +14,10 @@
 #include "daemon/command_line.h"
 #include "daemon/crash.h"
 #include "daemon/log.h"
+#include "daemon/notifier_options.h"
 #include "daemon/observability/plane.h"
 #include "daemon/reload.h"
+#include "daemon/rules.h"
 #include "daemon/service_manager.h"
 #include "daemon/version.h"
 
@@ -77,6 +79,15 @@ int Main(int argc, char** argv) {
   // Whoever checks a file by hand has not the credentials of the service.
   if (const auto keys = LoadKeys(loaded->config); !keys && !(line.check && keys.error().code == Code::kUnavailable)) {
     std::cerr << keys.error().message << "\n";
+    return kExitUsage;
+  }
+  if (const auto notifiers = NotifierOptionsOf(loaded->config.alerts);
+      !notifiers && !(line.check && notifiers.error().code == Code::kUnavailable)) {
+    std::cerr << notifiers.error().message << "\n";
+    return kExitUsage;
+  }
+  if (const auto rules = LoadRules(loaded->config.alerts); !rules) {
+    std::cerr << rules.error().message << "\n";
     return kExitUsage;
   }
   if (line.check) return kExitOk;

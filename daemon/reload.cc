@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "config/value.h"
+#include "daemon/notifier_options.h"
+#include "daemon/rules.h"
 #include "daemon/service_manager.h"
 
 namespace inferd::daemon {
@@ -56,6 +58,8 @@ Result<ReloadPlan> PlanReload(const config::Sources& sources, const config::Conf
     }
   }
   INFERD_ASSIGN_OR_RETURN(plan.keys, LoadKeys(plan.config));
+  INFERD_ASSIGN_OR_RETURN(plan.notifiers, NotifierOptionsOf(plan.config.alerts));
+  INFERD_ASSIGN_OR_RETURN(plan.rules, LoadRules(plan.config.alerts));
   return plan;
 }
 

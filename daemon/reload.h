@@ -1,10 +1,13 @@
-// What SIGHUP does, up to the point where it is applied: reads the configuration and the keys again, checks both, and says what changes.
+// What SIGHUP does, up to the point where it is applied: reads the configuration, the keys and the alert rules again, checks them, and says
+// what changes.
 // Nothing of the running daemon is touched when there is a fault.
 #pragma once
 
 #include <memory>
 #include <vector>
 
+#include "alerts/notify/notifiers.h"
+#include "alerts/rule_file.h"
 #include "config/config.h"
 #include "daemon/api/api.h"
 #include "daemon/api/keys.h"
@@ -15,6 +18,8 @@ namespace inferd::daemon {
 struct ReloadPlan {
   config::Config config;                 // the running one with every change that can be applied
   std::shared_ptr<const KeyStore> keys;  // nullptr: everybody may ask
+  std::vector<alerts::NotifierOptions> notifiers;
+  std::vector<alerts::RuleGroup> rules;
   std::vector<config::Change> applied;
   std::vector<config::Change> waiting;  // need a restart
 };

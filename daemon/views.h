@@ -8,7 +8,10 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "alerts/notify/notifiers.h"
+#include "alerts/rule_file.h"
 #include "config/config.h"
 #include "daemon/api/api.h"
 #include "daemon/api/open_calls.h"
@@ -45,6 +48,7 @@ struct Views {
   const OpenCalls& open_calls;
   const ReloadOutcome& reload;
   const DrainState& drain;
+  const std::atomic<std::uint64_t>& watchdog_feeds;
   const Keys& keys;
   Ring<engine::RequestRecord>& requests;
   Ring<engine::StepRecord>& steps;  // of all engines
@@ -56,12 +60,16 @@ class ObservabilityPlane {
   virtual ~ObservabilityPlane() = default;
   // Binds and begins to answer; the port that was taken. kIo names the address.
   virtual Result<std::uint16_t> Start(const std::string& listen) = 0;
+  // Judges these alert rules from the next round on.
+  virtual void SetRules(std::vector<alerts::RuleGroup> rules) = 0;
   // The last steps and requests, one a line, as comments of Prometheus's text format.
   virtual std::string LastRecords() = 0;
   // A completed request that the recorder will not see, because its ring was full. Any thread; quick.
   virtual void OnLostRecord(const engine::RequestRecord& record) = 0;
   // What a scrape would give now, in Prometheus's text format.
   virtual std::string Exposition() = 0;
+  // Tells these of alerts from now on.
+  virtual void SetNotifiers(const std::vector<alerts::NotifierOptions>& notifiers) = 0;
   virtual void Stop() = 0;
 };
 using ObservabilityFactory = std::function<std::unique_ptr<ObservabilityPlane>(const Views& views)>;

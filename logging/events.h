@@ -296,12 +296,157 @@ struct TracesNotTaken {
   }
 };
 
+// About notifiers and silences.
+struct NotificationsFail {
+  std::string_view notifier = {};
+  std::string_view trouble = {};
+  static constexpr EventType kType{.name = "notifications_fail",
+                                   .level = Level::kError,
+                                   .component = Component::kMetrics,
+                                   .message = "notifier {notifier} does not deliver alerts: {trouble}",
+                                   .help =
+                                       "A notifier began to fail. It goes on trying, with the latest state of each alert; `inferctl alerts "
+                                       "test` tries at once. The line "
+                                       "comes once until it succeeds again.",
+                                   .message_id = "3f1b0f4f7f5c4d7c9a6e2b1d8c0a5e0b"};
+  static constexpr auto Fields() {
+    return std::tuple{Field{"notifier", &NotificationsFail::notifier, "Name of the notifier, and of the peer where there are several."},
+                      Field{"trouble", &NotificationsFail::trouble, "What was answered, or why there is no answer."}};
+  }
+};
+
+struct NotificationsWork {
+  std::string_view notifier = {};
+  Duration failed_for{};
+  std::uint64_t tries = 0;
+  static constexpr EventType kType{.name = "notifications_work",
+                                   .level = Level::kInfo,
+                                   .component = Component::kMetrics,
+                                   .message = "notifier {notifier} delivers alerts again, after {failed_seconds} and {tries} failed tries",
+                                   .help = "A notifier that failed has delivered a message.",
+                                   .message_id = "3f1b0f4f7f5c4d7c9a6e2b1d8c0a5e0c"};
+  static constexpr auto Fields() {
+    return std::tuple{Field{"notifier", &NotificationsWork::notifier, "Name of the notifier, and of the peer where there are several."},
+                      Field{"failed_seconds", &NotificationsWork::failed_for, "From the first failure to now."},
+                      Field{"tries", &NotificationsWork::tries, "Deliveries that failed in that time."}};
+  }
+};
+
+struct NotifierFull {
+  std::string_view notifier = {};
+  std::uint64_t capacity = 0;
+  static constexpr EventType kType{
+      .name = "notifier_full",
+      .level = Level::kError,
+      .component = Component::kMetrics,
+      .message = "notifier {notifier} holds {capacity} alerts, and further ones are dropped",
+      .help = "More alerts at the same time than alerts.notify's queue. Those that still fire are offered again."};
+  static constexpr auto Fields() {
+    return std::tuple{Field{"notifier", &NotifierFull::notifier, "Name of the notifier, and of the peer where there are several."},
+                      Field{"capacity", &NotifierFull::capacity, "Most alerts that it holds."}};
+  }
+};
+
+struct NotifierOutput {
+  std::string_view notifier = {};
+  std::string_view line = {};
+  static constexpr EventType kType{.name = "notifier_output",
+                                   .level = Level::kInfo,
+                                   .component = Component::kMetrics,
+                                   .message = "{notifier}: {line}",
+                                   .help = "A line that the command of a notifier wrote to standard output or standard error.",
+                                   .burst = 200};
+  static constexpr auto Fields() {
+    return std::tuple{Field{"notifier", &NotifierOutput::notifier, "Name of the notifier."},
+                      Field{"line", &NotifierOutput::line, "What it wrote."}};
+  }
+};
+
+struct SilenceChanged {
+  std::string_view change = {};
+  std::string_view matchers = {};
+  Duration lasts{};
+  std::string_view by = {};
+  std::string_view comment = {};
+  std::string_view id = {};
+  static constexpr EventType kType{.name = "silence_changed",
+                                   .level = Level::kInfo,
+                                   .component = Component::kMetrics,
+                                   .message = "silence of {matchers} {change} by {by}: {comment}",
+                                   .help = "A silence was set or ended by hand. One that ends by itself makes no line.",
+                                   .message_id = "3f1b0f4f7f5c4d7c9a6e2b1d8c0a5e0d"};
+  static constexpr auto Fields() {
+    return std::tuple{Field{"change", &SilenceChanged::change, "set or ended."},
+                      Field{"matchers", &SilenceChanged::matchers, "Which alerts it holds for."},
+                      Field{"lasts_seconds", &SilenceChanged::lasts, "From now to its end."},
+                      Field{"by", &SilenceChanged::by, "Who it says made it."},
+                      Field{"comment", &SilenceChanged::comment, "Why."},
+                      Field{"id", &SilenceChanged::id, "Its id, for inferctl silence expire."}};
+  }
+};
+
+// About alerts.
+struct AlertFires {
+  std::string_view alertname = {};
+  std::optional<std::string_view> severity = {};
+  std::optional<std::string_view> summary = {};
+  std::string_view labels = {};
+  static constexpr EventType kType{.name = "alert_fires",
+                                   .level = Level::kWarn,
+                                   .component = Component::kMetrics,
+                                   .message = "alert {alertname} fires ({severity}): {summary}",
+                                   .help =
+                                       "A rule of the daemon's own has held for long enough. At level error when its severity is critical, "
+                                       "at level info when it is info.",
+                                   .message_id = "3f1b0f4f7f5c4d7c9a6e2b1d8c0a5e08"};
+  static constexpr auto Fields() {
+    return std::tuple{Field{"alertname", &AlertFires::alertname, "Name of the rule."},
+                      Field{"severity", &AlertFires::severity, "critical, warning or info."},
+                      Field{"summary", &AlertFires::summary, "What is wrong, in one line."},
+                      Field{"labels", &AlertFires::labels, "All labels of the alert."}};
+  }
+};
+
+struct AlertResolved {
+  std::string_view alertname = {};
+  std::optional<std::string_view> severity = {};
+  std::string_view labels = {};
+  static constexpr EventType kType{.name = "alert_resolved",
+                                   .level = Level::kInfo,
+                                   .component = Component::kMetrics,
+                                   .message = "alert {alertname} is resolved ({severity}): {labels}",
+                                   .help = "What an alert was about is over.",
+                                   .message_id = "3f1b0f4f7f5c4d7c9a6e2b1d8c0a5e09"};
+  static constexpr auto Fields() {
+    return std::tuple{Field{"alertname", &AlertResolved::alertname, "Name of the rule."},
+                      Field{"severity", &AlertResolved::severity, "critical, warning or info."},
+                      Field{"labels", &AlertResolved::labels, "All labels of the alert."}};
+  }
+};
+
+struct RuleFails {
+  std::string_view rule = {};
+  std::string_view group = {};
+  std::string_view trouble = {};
+  static constexpr EventType kType{.name = "rule_fails",
+                                   .level = Level::kWarn,
+                                   .component = Component::kMetrics,
+                                   .message = "rule {rule} of group {group} cannot be judged: {trouble}",
+                                   .help = "A rule has begun to fail, or fails in another way; its alerts stay as they were.",
+                                   .burst = 20};
+  static constexpr auto Fields() {
+    return std::tuple{Field{"rule", &RuleFails::rule, "Name of the rule."}, Field{"group", &RuleFails::group, "Name of its group."},
+                      Field{"trouble", &RuleFails::trouble, "What is wrong."}};
+  }
+};
+
 template <typename... E>
 struct EventList {
   static constexpr std::array<const EventInfo*, sizeof...(E)> kInfos{&kEvent<E>...};
 };
 using AllEvents = EventList<Note, CollectorNote, DaemonStarted, StateChanged, ModelLoaded, ReloadRefused, SettingChanged, SettingWaits,
-                            RequestEnded, LinesLost, LinesLeftOut, LogFileTrouble, AuditHeadIs, TracesNotTaken>;
+                            RequestEnded, LinesLost, LinesLeftOut, LogFileTrouble, AuditHeadIs, TracesNotTaken, AlertFires, AlertResolved,
+                            RuleFails, NotificationsFail, NotificationsWork, NotifierFull, NotifierOutput, SilenceChanged>;
 inline constexpr std::size_t kEvents = AllEvents::kInfos.size();
 
 // The place of an event in the list; kEvents for one that is not in it, as in tests.

@@ -21,9 +21,9 @@ constexpr std::array<string_view, 6> kStateValues{"ok", "busy", "degraded", "sta
 constexpr std::array<string_view, 2> kPlaneValues{"api", "observability"};
 constexpr std::array<string_view, 2> kRingValues{"requests", "steps"};
 // The collectors, and the sources that a scrape asks itself.
-constexpr std::array<string_view, 19> kCollectorValues{
-    "gpu_nvml", "gpu_nvml_slow", "gpu_amd", "cgroup", "pressure", "disk",    "clock",      "certificates", "rapl",   "energy",
-    "records",  "slo",           "vllm",    "otel",   "engines",  "process", "collectors", "daemon",       "scrapes"};
+constexpr std::array<string_view, 22> kCollectorValues{
+    "gpu_nvml", "gpu_nvml_slow", "gpu_amd", "cgroup",  "pressure", "disk",       "clock",  "certificates", "rapl",   "energy",  "records",
+    "slo",      "vllm",          "otel",    "engines", "process",  "collectors", "daemon", "notifiers",    "alerts", "queries", "scrapes"};
 constexpr std::array<string_view, 6> kLevelValues{"trace", "debug", "info", "warn", "error", "critical"};
 constexpr std::array<string_view, 8> kLogDropValues{"queue_full", "disk_full", "read_only", "missing",
                                                     "io",         "blocked",   "journal",   "internal"};
@@ -41,68 +41,83 @@ constexpr std::array<string_view, 2> kDirectionValues{"transmit", "receive"};
 constexpr std::array<string_view, 2> kProcessValues{"self", "other"};
 
 // Labels. Model names come from the configuration, plus "other" for requests that name no known model.
-constexpr Label kModel{"model", {}};
-constexpr Label kEndpoint{"endpoint", kEndpointValues};
-constexpr Label kOutcome{"outcome", kOutcomeValues};
-constexpr Label kPhase{"phase", kPhaseValues};
+constexpr LabelInfo kModel{"model", {}};
+constexpr LabelInfo kEndpoint{"endpoint", kEndpointValues};
+constexpr LabelInfo kOutcome{"outcome", kOutcomeValues};
+constexpr LabelInfo kPhase{"phase", kPhaseValues};
 
 constexpr std::array kModelOnly{kModel};
 constexpr std::array kRequestLabels{kModel, kEndpoint};
 constexpr std::array kOutcomeLabels{kModel, kEndpoint, kOutcome};
-constexpr std::array kStageLabels{kModel, kEndpoint, Label{"stage", kStageValues}};
-constexpr std::array kReasonLabels{kModel, kEndpoint, Label{"reason", kReasonValues}};
-constexpr std::array kSloLabels{kModel, kEndpoint, Label{"slo", kSloValues}};
-constexpr std::array kRequestPriorityLabels{kModel, kEndpoint, Label{"priority", kPriorityValues}};
-constexpr std::array kQueuePriorityLabels{kModel, Label{"priority", kPriorityValues}};
+constexpr std::array kStageLabels{kModel, kEndpoint, LabelInfo{"stage", kStageValues}};
+constexpr std::array kReasonLabels{kModel, kEndpoint, LabelInfo{"reason", kReasonValues}};
+constexpr std::array kSloLabels{kModel, kEndpoint, LabelInfo{"slo", kSloValues}};
+constexpr std::array kRequestPriorityLabels{kModel, kEndpoint, LabelInfo{"priority", kPriorityValues}};
+constexpr std::array kQueuePriorityLabels{kModel, LabelInfo{"priority", kPriorityValues}};
 constexpr std::array kPhaseLabels{kModel, kPhase};
-constexpr std::array kStateLabels{kModel, Label{"state", kStateValues}};
-constexpr std::array kModelInfoLabels{
-    kModel, Label{"architecture", {}}, Label{"quantization", {}}, Label{"parameters", {}}, Label{"context", {}}, Label{"sha256", {}}};
-constexpr std::array kBuildLabels{Label{"version", {}}, Label{"revision", {}}, Label{"compiler", {}}};
-constexpr std::array kRingLabels{Label{"ring", kRingValues}};
-constexpr std::array kPlaneLabels{Label{"plane", kPlaneValues}};
-constexpr std::array kHttpLabels{Label{"plane", kPlaneValues}, Label{"route", {}}, Label{"code", {}}};
+constexpr std::array kStateLabels{kModel, LabelInfo{"state", kStateValues}};
+constexpr std::array kModelInfoLabels{kModel,
+                                      LabelInfo{"architecture", {}},
+                                      LabelInfo{"quantization", {}},
+                                      LabelInfo{"parameters", {}},
+                                      LabelInfo{"context", {}},
+                                      LabelInfo{"sha256", {}}};
+constexpr std::array kBuildLabels{LabelInfo{"version", {}}, LabelInfo{"revision", {}}, LabelInfo{"compiler", {}}};
+constexpr std::array kRingLabels{LabelInfo{"ring", kRingValues}};
+constexpr std::array kPlaneLabels{LabelInfo{"plane", kPlaneValues}};
+constexpr std::array kHttpLabels{LabelInfo{"plane", kPlaneValues}, LabelInfo{"route", {}}, LabelInfo{"code", {}}};
 constexpr std::array<string_view, 4> kSpanValues{"exported", "rejected", "failed", "queue_full"};
-constexpr std::array kSpanLabels{Label{"outcome", kSpanValues}};
-constexpr std::array kLevelLabels{Label{"level", kLevelValues}};
-constexpr std::array kLogDropLabels{Label{"reason", kLogDropValues}};
-constexpr std::array kCollectorLabels{Label{"collector", kCollectorValues}};
+constexpr std::array kSpanLabels{LabelInfo{"outcome", kSpanValues}};
+constexpr std::array<string_view, 2> kRuleKindValues{"alerting", "recording"};
+constexpr std::array kRuleKindLabels{LabelInfo{"kind", kRuleKindValues}};
+constexpr std::array<string_view, 2> kAlertStateValues{"pending", "firing"};
+constexpr std::array kAlertLabels{LabelInfo{"alertname", {}}, LabelInfo{"severity", {}}, LabelInfo{"state", kAlertStateValues}};
+constexpr std::array<string_view, 5> kQueryValues{"ok", "bad", "refused", "timeout", "busy"};
+constexpr std::array kQueryLabels{LabelInfo{"outcome", kQueryValues}};
+constexpr std::array<string_view, 3> kNotificationValues{"ok", "failed", "dropped"};
+constexpr std::array kNotificationLabels{LabelInfo{"notifier", {}}, LabelInfo{"outcome", kNotificationValues}};
+constexpr std::array kNotifierLabels{LabelInfo{"notifier", {}}};
+constexpr std::array<string_view, 2> kSilenceValues{"active", "pending"};
+constexpr std::array kSilenceLabels{LabelInfo{"state", kSilenceValues}};
+constexpr std::array kLevelLabels{LabelInfo{"level", kLevelValues}};
+constexpr std::array kLogDropLabels{LabelInfo{"reason", kLogDropValues}};
+constexpr std::array kCollectorLabels{LabelInfo{"collector", kCollectorValues}};
 // A GPU is named three times: index for people, UUID for joining with other exporters, product name for comparing kinds.
-constexpr Label kGpuIndex{"gpu", {}};
-constexpr Label kGpuUuid{"uuid", {}};
-constexpr Label kGpuName{"name", {}};
+constexpr LabelInfo kGpuIndex{"gpu", {}};
+constexpr LabelInfo kGpuUuid{"uuid", {}};
+constexpr LabelInfo kGpuName{"name", {}};
 constexpr std::array kGpuLabels{kGpuIndex, kGpuUuid, kGpuName};
-constexpr std::array kGpuMemoryLabels{kGpuIndex, kGpuUuid, kGpuName, Label{"state", kGpuMemoryValues}};
-constexpr std::array kGpuSensorLabels{kGpuIndex, kGpuUuid, kGpuName, Label{"sensor", kSensorValues}};
-constexpr std::array kGpuDomainLabels{kGpuIndex, kGpuUuid, kGpuName, Label{"domain", kClockDomainValues}};
-constexpr std::array kGpuThrottleTimeLabels{kGpuIndex, kGpuUuid, kGpuName, Label{"reason", kThrottleTimeValues}};
-constexpr std::array kGpuThrottledLabels{kGpuIndex, kGpuUuid, kGpuName, Label{"reason", kThrottledValues}};
-constexpr std::array kGpuSeverityLabels{kGpuIndex, kGpuUuid, kGpuName, Label{"severity", kSeverityValues}};
-constexpr std::array kGpuRemappedLabels{kGpuIndex, kGpuUuid, kGpuName, Label{"state", kRemappedValues}};
-constexpr std::array kGpuXidLabels{kGpuIndex, kGpuUuid, kGpuName, Label{"xid", kXidValues}};
-constexpr std::array kGpuDirectionLabels{kGpuIndex, kGpuUuid, kGpuName, Label{"direction", kDirectionValues}};
-constexpr std::array kGpuProcessLabels{kGpuIndex, kGpuUuid, kGpuName, Label{"process", kProcessValues}};
-constexpr std::array kPathLabels{Label{"path", {}}};
+constexpr std::array kGpuMemoryLabels{kGpuIndex, kGpuUuid, kGpuName, LabelInfo{"state", kGpuMemoryValues}};
+constexpr std::array kGpuSensorLabels{kGpuIndex, kGpuUuid, kGpuName, LabelInfo{"sensor", kSensorValues}};
+constexpr std::array kGpuDomainLabels{kGpuIndex, kGpuUuid, kGpuName, LabelInfo{"domain", kClockDomainValues}};
+constexpr std::array kGpuThrottleTimeLabels{kGpuIndex, kGpuUuid, kGpuName, LabelInfo{"reason", kThrottleTimeValues}};
+constexpr std::array kGpuThrottledLabels{kGpuIndex, kGpuUuid, kGpuName, LabelInfo{"reason", kThrottledValues}};
+constexpr std::array kGpuSeverityLabels{kGpuIndex, kGpuUuid, kGpuName, LabelInfo{"severity", kSeverityValues}};
+constexpr std::array kGpuRemappedLabels{kGpuIndex, kGpuUuid, kGpuName, LabelInfo{"state", kRemappedValues}};
+constexpr std::array kGpuXidLabels{kGpuIndex, kGpuUuid, kGpuName, LabelInfo{"xid", kXidValues}};
+constexpr std::array kGpuDirectionLabels{kGpuIndex, kGpuUuid, kGpuName, LabelInfo{"direction", kDirectionValues}};
+constexpr std::array kGpuProcessLabels{kGpuIndex, kGpuUuid, kGpuName, LabelInfo{"process", kProcessValues}};
+constexpr std::array kPathLabels{LabelInfo{"path", {}}};
 constexpr std::array<string_view, 2> kEnergySourceValues{"cpu", "gpu"};
-constexpr std::array kEnergyLabels{kModel, Label{"source", kEnergySourceValues}};
-constexpr std::array kZoneLabels{Label{"zone", {}}};
-constexpr std::span<const Label> kNoLabels;
+constexpr std::array kEnergyLabels{kModel, LabelInfo{"source", kEnergySourceValues}};
+constexpr std::array kZoneLabels{LabelInfo{"zone", {}}};
+constexpr std::span<const LabelInfo> kNoLabels;
 
 // Labels that other projects chose.
-constexpr Label kVllmModel{"model_name", {}};
-constexpr Label kVllmEngine{"engine", {}};
+constexpr LabelInfo kVllmModel{"model_name", {}};
+constexpr LabelInfo kVllmEngine{"engine", {}};
 constexpr std::array<string_view, 4> kFinishedValues{"stop", "length", "abort", "error"};
 constexpr std::array kVllmLabels{kVllmModel, kVllmEngine};
-constexpr std::array kVllmFinishedLabels{kVllmModel, kVllmEngine, Label{"finished_reason", kFinishedValues}};
-constexpr std::array kVllmCacheLabels{kVllmModel, kVllmEngine, Label{"block_size", {}}, Label{"num_gpu_blocks", {}}};
+constexpr std::array kVllmFinishedLabels{kVllmModel, kVllmEngine, LabelInfo{"finished_reason", kFinishedValues}};
+constexpr std::array kVllmCacheLabels{kVllmModel, kVllmEngine, LabelInfo{"block_size", {}}, LabelInfo{"num_gpu_blocks", {}}};
 constexpr std::array<string_view, 2> kOperationValues{"chat", "text_completion"};
 constexpr std::array<string_view, 1> kProviderValues{"inferd"};
 constexpr std::array<string_view, 4> kErrorValues{"", "expired", "cancelled", "failed"};
-constexpr Label kOtelOperation{"gen_ai_operation_name", kOperationValues};
-constexpr Label kOtelProvider{"gen_ai_provider_name", kProviderValues};
-constexpr Label kOtelModel{"gen_ai_request_model", {}};
+constexpr LabelInfo kOtelOperation{"gen_ai_operation_name", kOperationValues};
+constexpr LabelInfo kOtelProvider{"gen_ai_provider_name", kProviderValues};
+constexpr LabelInfo kOtelModel{"gen_ai_request_model", {}};
 constexpr std::array kOtelLabels{kOtelOperation, kOtelProvider, kOtelModel};
-constexpr std::array kOtelErrorLabels{kOtelOperation, kOtelProvider, kOtelModel, Label{"error_type", kErrorValues}};
+constexpr std::array kOtelErrorLabels{kOtelOperation, kOtelProvider, kOtelModel, LabelInfo{"error_type", kErrorValues}};
 
 // Buckets.
 constexpr std::array kDurationBuckets{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,   0.25, 0.5,
@@ -276,6 +291,48 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalogue{{
    "Series in one answer of /metrics, a histogram's buckets counted one by one. It is bounded by observability.max_series."},
   {Metric::kLabelOverflow, Section::kDaemon, kCounter, kCount, "inferd_metrics_label_overflow_total", kNoLabels, kNoBuckets,
    "Label values shown as other because observability.max_series was reached. Above 0 some series are sums over what does not fit."},
+
+  {Metric::kWatchdogFeeds, Section::kDaemon, kCounter, kCount, "inferd_watchdog_feeds_total", kNoLabels, kNoBuckets,
+   "Times the daemon has fed the service manager's watchdog. It stays 0 without one; when it stops rising the daemon is about to be ended."},
+
+  {Metric::kTickerRounds, Section::kAlerting, kCounter, kCount, "inferd_ticker_rounds_total", kNoLabels, kNoBuckets,
+   "Rounds of the thread that keeps the history and judges alert rules, one in each observability.interval."},
+  {Metric::kTickerOverruns, Section::kAlerting, kCounter, kCount, "inferd_ticker_overruns_total", kNoLabels, kNoBuckets,
+   "Rounds left out because the one before was not done in time. A rise means too many rules, or a machine without processor time to spare."},
+  {Metric::kTickerRoundTime, Section::kAlerting, kHistogram, kSeconds, "inferd_ticker_round_seconds", kNoLabels, kScrapeBuckets,
+   "Time that one round took: collecting every series, adding it to the history, judging the rules that are due."},
+  {Metric::kSnapshotAge, Section::kAlerting, kGauge, kSeconds, "inferd_snapshot_age_seconds", kNoLabels, kNoBuckets,
+   "Time since the last round that keeps the history and judges alert rules. Above a few observability.interval the daemon's own alerts are late."},
+  {Metric::kHistorySeries, Section::kAlerting, kGauge, kCount, "inferd_history_series", kNoLabels, kNoBuckets,
+   "Series that the daemon's own history holds, ended ones included until they are older than observability.retention."},
+  {Metric::kHistorySamples, Section::kAlerting, kGauge, kCount, "inferd_history_samples", kNoLabels, kNoBuckets,
+   "Samples that the daemon's own history holds."},
+  {Metric::kHistoryBytes, Section::kAlerting, kGauge, kBytes, "inferd_history_bytes", kNoLabels, kNoBuckets,
+   "Memory of the daemon's own history. At observability.history_bytes the oldest samples go before their time."},
+  {Metric::kHistoryRefused, Section::kAlerting, kCounter, kCount, "inferd_history_refused_samples_total", kNoLabels, kNoBuckets,
+   "Samples not kept because the history holds as many series as it may. Alerts do not see these."},
+  {Metric::kHistoryLate, Section::kAlerting, kCounter, kCount, "inferd_history_late_samples_total", kNoLabels, kNoBuckets,
+   "Samples not kept because their series had one of the same or a later time. A rise points to two rules that record the same series."},
+  {Metric::kHistorySaved, Section::kAlerting, kGauge, kSeconds, "inferd_history_saved_timestamp_seconds", kNoLabels, kNoBuckets,
+   "Unix time at which the history was last written to the state directory; 0 when it never was. What is younger is lost if the daemon is killed."},
+  {Metric::kRules, Section::kAlerting, kGauge, kCount, "inferd_rules", kRuleKindLabels, kNoBuckets,
+   "Rules that are loaded, by kind. 0 alerting rules mean that the daemon itself watches nothing."},
+  {Metric::kRuleEvaluation, Section::kAlerting, kHistogram, kSeconds, "inferd_rule_evaluation_seconds", kNoLabels, kScrapeBuckets,
+   "Time that one evaluation of one group of rules took."},
+  {Metric::kRuleFailures, Section::kAlerting, kCounter, kCount, "inferd_rule_failures_total", kNoLabels, kNoBuckets,
+   "Evaluations of rules that failed; the alerts of such a rule stay as they were. /api/v1/rules says why."},
+  {Metric::kAlerts, Section::kAlerting, kGauge, kCount, "inferd_alerts", kAlertLabels, kNoBuckets,
+   "Alerts of the daemon's own rules by name, severity and state: pending ones hold but not for long enough yet. 0 for rules at rest."},
+  {Metric::kNotifications, Section::kAlerting, kCounter, kCount, "inferd_notifications_total", kNotificationLabels, kNoBuckets,
+   "Messages about alerts by notifier: ok were delivered, failed is each try that was not and is made again, dropped are alerts that its queue had no room for."},
+  {Metric::kNotificationsWaiting, Section::kAlerting, kGauge, kCount, "inferd_notifications_waiting", kNotifierLabels, kNoBuckets,
+   "Alerts whose latest state a notifier has still to tell, silenced ones included."},
+  {Metric::kSilences, Section::kAlerting, kGauge, kCount, "inferd_silences", kSilenceLabels, kNoBuckets,
+   "Silences by state: active ones hold now, pending ones begin later. An active one that nobody remembers hides alerts."},
+  {Metric::kQueries, Section::kAlerting, kCounter, kCount, "inferd_queries_total", kQueryLabels, kNoBuckets,
+   "Queries over the history by what became of them: bad ones were malformed, refused ones over a limit, busy ones found no thread."},
+  {Metric::kQueryTime, Section::kAlerting, kHistogram, kSeconds, "inferd_query_seconds", kNoLabels, kScrapeBuckets,
+   "Time to work out one query over the history, waiting for a thread included."},
 
   {Metric::kGpuUp, Section::kGpu, kGauge, kCount, "inferd_gpu_up", kGpuLabels, kNoBuckets,
    "1 while the GPU answers its driver, 0 when it is lost. A lost GPU shows nothing else; alert when it is 0."},

@@ -86,6 +86,27 @@ enum class Metric : std::uint8_t {
   kSpansExported,
   kSeries,
   kLabelOverflow,
+  kWatchdogFeeds,
+  // History, rules and queries.
+  kTickerRounds,
+  kTickerOverruns,
+  kTickerRoundTime,
+  kSnapshotAge,
+  kHistorySeries,
+  kHistorySamples,
+  kHistoryBytes,
+  kHistoryRefused,
+  kHistoryLate,
+  kHistorySaved,
+  kRules,
+  kRuleEvaluation,
+  kRuleFailures,
+  kAlerts,
+  kNotifications,
+  kNotificationsWaiting,
+  kSilences,
+  kQueries,
+  kQueryTime,
   // GPU.
   kGpuUp,
   kGpuUtilization,
@@ -164,11 +185,11 @@ enum class Unit : std::uint8_t { kCount, kSeconds, kBytes, kRatio, kCelsius, kWa
 inline constexpr std::size_t kUnitCount = 8;
 
 // A heading in docs/METRICS.md.
-enum class Section : std::uint8_t { kRequests, kQueue, kEngine, kModel, kDaemon, kGpu, kHost, kProcess, kCompat };
-inline constexpr std::size_t kSectionCount = 9;
+enum class Section : std::uint8_t { kRequests, kQueue, kEngine, kModel, kDaemon, kAlerting, kGpu, kHost, kProcess, kCompat };
+inline constexpr std::size_t kSectionCount = 10;
 
 // One label and the values it can take; an empty set means that the values come from the configuration or the build, and are few.
-struct Label {
+struct LabelInfo {
   std::string_view name;
   std::span<const std::string_view> values;
 };
@@ -179,9 +200,9 @@ struct MetricInfo {
   MetricType type;
   Unit unit;
   std::string_view name;
-  std::span<const Label> labels;    // in the order in which values are given
-  std::span<const double> buckets;  // upper bounds, rising, without +Inf; histograms only
-  std::string_view help;            // one sentence or two, one line
+  std::span<const LabelInfo> labels;  // in the order in which values are given
+  std::span<const double> buckets;    // upper bounds, rising, without +Inf; histograms only
+  std::string_view help;              // one sentence or two, one line
 };
 
 std::string_view MetricTypeName(MetricType type);  // "counter", "gauge", "histogram"

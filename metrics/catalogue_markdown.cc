@@ -22,6 +22,7 @@ constexpr std::array<SectionText, kSectionCount> kSections{{
     {"Engine", "What the loop thread of a model does."},
     {"Model", "What is loaded, and how hard it works the machine."},
     {"Daemon", "The daemon about itself."},
+    {"Alerting", "The daemon's own history, the rules that are judged over it, and the queries that are asked of it."},
     {"GPU",
      "Read from NVIDIA's driver library (NVML) when there is one, and from sysfs for AMD. Every series carries the GPU's index, UUID and "
      "name; "
@@ -41,7 +42,7 @@ void AppendNumber(std::string& out, double value) {
 
 void AppendLabels(std::string& out, const MetricInfo& metric) {
   bool first = true;
-  for (const Label& label : metric.labels) {
+  for (const LabelInfo& label : metric.labels) {
     if (!first) out += ", ";
     first = false;
     out.append("`").append(label.name).append("`");
@@ -61,11 +62,11 @@ bool SameSet(std::span<const std::string_view> a, std::span<const std::string_vi
 // One line for each closed set of label values, in the order in which sets first appear. A label that means something else in a later
 // metric is listed again with that metric.
 void AppendLabelValues(std::string& out) {
-  std::vector<Label> seen;
+  std::vector<LabelInfo> seen;
   for (const MetricInfo& metric : Catalogue()) {
-    for (const Label& label : metric.labels) {
-      const auto same_name = [&label](const Label& other) { return other.name == label.name; };
-      const auto same = [&](const Label& other) { return same_name(other) && SameSet(other.values, label.values); };
+    for (const LabelInfo& label : metric.labels) {
+      const auto same_name = [&label](const LabelInfo& other) { return other.name == label.name; };
+      const auto same = [&](const LabelInfo& other) { return same_name(other) && SameSet(other.values, label.values); };
       if (label.values.empty() || std::any_of(seen.begin(), seen.end(), same)) continue;
       out.append("- `").append(label.name).append("`");
       if (std::any_of(seen.begin(), seen.end(), same_name)) out.append(" of `").append(metric.name).append("`");

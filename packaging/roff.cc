@@ -80,7 +80,7 @@ std::string KeysRoff() {
     const std::string part(key.name.substr(0, key.name.rfind('.')));
     if (part != section) text += ".SS " + Roff(section = part) + "\n";
     text += ".TP\n" + Bold(key.name) + "\n" + Roff(config::TypeText(key)) + "; default " + Roff(key.fallback) + ".\n" + Roff(key.help);
-    text += key.reloadable ? " A reload applies a change.\n" : "\n";
+    text += config::Reloadable(key) ? " A reload applies a change.\n" : "\n";
   }
   return text;
 }

@@ -44,6 +44,9 @@ std::vector<prometheus::MetricFamily> DaemonMetrics::Collect() const {
   FamilyBuilder cut(Metric::kDrainCut);
   cut.Add({}, static_cast<double>(views_.drain.cut));
 
+  FamilyBuilder feeds(Metric::kWatchdogFeeds);
+  feeds.Add({}, static_cast<double>(views_.watchdog_feeds));
+
   const logging::LogCounters& log = LogCounts();
   FamilyBuilder log_lines(Metric::kLogLines), log_dropped(Metric::kLogDropped);
   FamilyBuilder log_bytes(Metric::kLogBytes), log_rotations(Metric::kLogRotations);
@@ -59,7 +62,7 @@ std::vector<prometheus::MetricFamily> DaemonMetrics::Collect() const {
   }
 
   std::vector<prometheus::MetricFamily> families;
-  for (FamilyBuilder* builder : {&build, &dropped, &connections, &requests, &successful, &timestamp, &cut, &log_lines, &log_dropped,
+  for (FamilyBuilder* builder : {&build, &dropped, &connections, &requests, &successful, &timestamp, &cut, &feeds, &log_lines, &log_dropped,
                                  &log_bytes, &log_rotations, &spans})
     families.push_back(builder->Take());
   return families;

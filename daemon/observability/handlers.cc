@@ -9,8 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/api/percent.h"
+#include "daemon/observability/form.h"
 #include "daemon/observability/json_writer.h"
+#include "daemon/observability/query_api.h"
 #include "metrics/negotiation.h"
 
 namespace inferd::daemon {
@@ -31,47 +32,30 @@ HttpResponse Plain(int status, std::string text) {
   return response;
 }
 
-// Of a query, where a plus is a space.
-std::string QueryDecode(std::string_view text) {
-  std::string plain(text);
-  std::replace(plain.begin(), plain.end(), '+', ' ');
-  return PercentDecode(plain);
-}
-
-// The values of name[]=, as Prometheus's own exporters take them.
-std::vector<std::string> WantedNames(std::string_view query) {
-  std::vector<std::string> names;
-  while (!query.empty()) {
-    const auto end = query.find('&');
-    const std::string_view pair = query.substr(0, end);
-    query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
-    const auto equals = pair.find('=');
-    if (equals != std::string_view::npos && QueryDecode(pair.substr(0, equals)) == "name[]")
-      names.push_back(QueryDecode(pair.substr(equals + 1)));
-  }
-  return names;
-}
-
 double Age(MonotonicTime since, MonotonicTime now) { return since == MonotonicTime{} || since > now ? 0 : ToSeconds(now - since); }
 
 }  // namespace
 
 std::string_view ObservabilityHandlers::RouteOf(std::string_view path) {
+  if (const std::string_view query = QueryApi::RouteOf(path); !query.empty()) return query;
   const auto known = std::find(kPaths.begin(), kPaths.end(), path);
   return known == kPaths.end() ? "other" : *known;
 }
 
-HttpResponse ObservabilityHandlers::Handle(const RequestHead& head) {
+HttpResponse ObservabilityHandlers::Handle(const RequestHead& head, const BodyReader& body) {
   if (RouteOf(head.path) == "other") {
     std::string list;
-    for (const std::string_view path : kPaths) list += fmt::format("{}{}", list.empty() ? "" : ", ", path);
-    return Plain(404, "no such path here; there are " + list);
+    for (const std::string_view path : kPaths) list += fmt::format("{}, ", path);
+    return Plain(404, "no such path here; there are " + list + "and Prometheus's API under /api/v1");
   }
-  if (head.method != "GET" && head.method != "HEAD") {
-    HttpResponse response = Plain(405, "only GET and HEAD are answered here");
-    response.Set("Allow", "GET, HEAD");
+  const bool query = !QueryApi::RouteOf(head.path).empty();
+  if (head.method != "GET" && head.method != "HEAD" && !(query && head.method == "POST")) {
+    const std::string_view allowed = query ? "GET, HEAD, POST" : "GET, HEAD";
+    HttpResponse response = Plain(405, fmt::format("only {} are answered here", allowed));
+    response.Set("Allow", std::string(allowed));
     return response;
   }
+  if (query) return query_(head, body);
   if (head.path == "/metrics") return Metrics(head);
   if (head.path == "/livez") return Livez();
   if (head.path == "/readyz") return Readyz();
@@ -83,9 +67,11 @@ HttpResponse ObservabilityHandlers::Handle(const RequestHead& head) {
 
 HttpResponse ObservabilityHandlers::Metrics(const RequestHead& head) {
   const metrics::Format format = metrics::ChooseFormat(head.Find("accept"));
+  Form form;
+  form.Add(head.query);
   HttpResponse response;
   response.content_type = metrics::ContentType(format);
-  response.body = scraper_.Scrape(format, WantedNames(head.query));
+  response.body = scraper_.Scrape(format, form.All("name[]"));
   return response;
 }
 

@@ -9,6 +9,7 @@
 
 #include "daemon/api/http.h"
 #include "daemon/lifecycle.h"
+#include "daemon/observability/server.h"
 #include "metrics/engine_metrics.h"
 #include "metrics/health.h"
 #include "metrics/registry.h"
@@ -25,18 +26,21 @@ class ObservabilityHandlers {
   using Status = std::function<std::string(const metrics::Health&)>;
   // `debug` answers the paths under /debug/.
   using Debug = std::function<HttpResponse(const RequestHead&)>;
+  // `query` answers the paths of Prometheus's HTTP API.
+  using Query = std::function<HttpResponse(const RequestHead&, const BodyReader&)>;
   ObservabilityHandlers(const Clock& clock, const Lifecycle& lifecycle, metrics::Scraper& scraper, std::uint16_t models, Look look,
-                        Status status, Debug debug)
+                        Status status, Debug debug, Query query)
       : clock_(clock),
         lifecycle_(lifecycle),
         scraper_(scraper),
         models_(models),
         look_(std::move(look)),
         status_(std::move(status)),
-        debug_(std::move(debug)) {}
+        debug_(std::move(debug)),
+        query_(std::move(query)) {}
 
   // Any method, any path: 404 lists the paths there are, 405 the methods.
-  HttpResponse Handle(const RequestHead& head);
+  HttpResponse Handle(const RequestHead& head, const BodyReader& body);
 
   // The daemon's verdict: its life cycle first, then the worst of its engines.
   metrics::Health Judge() const;
@@ -59,6 +63,7 @@ class ObservabilityHandlers {
   const Look look_;
   const Status status_;
   const Debug debug_;
+  const Query query_;
 };
 
 }  // namespace inferd::daemon

@@ -4,6 +4,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <future>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -11,13 +15,20 @@
 #include "daemon/admission.h"
 #include "daemon/api/keys.h"
 #include "daemon/crash.h"
+#include "daemon/flight_data.h"
 #include "daemon/log.h"
+#include "daemon/notifier_options.h"
+#include "daemon/observability/alert_evidence.h"
 #include "daemon/observability/collectors.h"
 #include "daemon/observability/daemon_metrics.h"
 #include "daemon/observability/debug_pages.h"
 #include "daemon/observability/handlers.h"
+#include "daemon/observability/notifications.h"
+#include "daemon/observability/query_api.h"
 #include "daemon/observability/server.h"
 #include "daemon/observability/status_page.h"
+#include "daemon/observability/watch.h"
+#include "daemon/rules.h"
 #include "daemon/version.h"
 #include "logging/flight_recorder.h"
 #include "logging/trace_export.h"
@@ -62,10 +73,38 @@ std::string HostName() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
 }
 
+// The first of the service manager's (systemd.exec(5), StateDirectory=); empty without one.
+std::string StateFolder() {
+  const char* folders = std::getenv("STATE_DIRECTORY");  // NOLINT(concurrency-mt-unsafe): nobody sets it
+  const std::string_view text = folders == nullptr ? "" : folders;
+  return std::string(text.substr(0, text.find(':')));
+}
+
+// The path as a label.
+std::string_view RouteOf(std::string_view path) {
+  const std::string_view alerting = AlertingPages::RouteOf(path);
+  return alerting.empty() ? ObservabilityHandlers::RouteOf(path) : alerting;
+}
+
 // A target of 0 is not kept.
 metrics::SloTargets TargetsOf(const config::Slo& slo) {
   const auto target = [](Duration duration) { return duration > Duration::zero() ? std::optional(duration) : std::nullopt; };
   return {.ttft = target(slo.ttft), .inter_token = target(slo.inter_token), .duration = target(slo.duration)};
+}
+
+WatchOptions WatchOptionsOf(const config::Config& config, std::uint16_t port) {
+  const auto millis = [](Duration duration) { return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count(); };
+  WatchOptions options;
+  options.interval = config.observability.interval;
+  options.history = {.retention = millis(config.observability.retention),
+                     .max_bytes = config.observability.history_bytes,
+                     .max_series = 2 * static_cast<std::size_t>(config.observability.max_series)};
+  const std::string instance = config.alerts.instance.value_or(HostName() + ":" + std::to_string(port));
+  options.rules.interval = millis(config.alerts.interval);
+  options.rules.evaluator.external_labels = {{"instance", instance}};
+  options.rules.evaluator.external_url = config.alerts.external_url.value_or("http://" + instance);
+  options.folder = StateFolder();
+  return options;
 }
 
 class Plane final : public ObservabilityPlane {
@@ -73,6 +112,7 @@ class Plane final : public ObservabilityPlane {
   explicit Plane(const Views& views)
       : views_(views),
         recorder_(views.requests, views.steps),
+        notifications_(views.clock, StateFolder()),
         record_metrics_(views.ledger.models()),
         rates_(views.ledger.models().size()),
         engine_metrics_(
@@ -87,7 +127,8 @@ class Plane final : public ObservabilityPlane {
             views.clock, views.lifecycle, scraper_, static_cast<std::uint16_t>(views.models.size()),
             [&views](std::uint16_t m) { return LookAt(views, m); },
             [this](const metrics::Health& health) { return status_.Render(health); },
-            [this](const RequestHead& head) { return debug_.Handle(head); }),
+            [this](const RequestHead& head) { return debug_.Handle(head); },
+            [this](const RequestHead& head, const BodyReader& body) { return query_api_->Handle(head, body); }),
         debug_(views, flight_recorder_,
                {{"metrics.txt", [this] { return scraper_.Scrape(metrics::Format::kText, {}); }},
                 {"status.json", [this] { return status_.Render(handlers_.Judge()); }}}) {
@@ -104,6 +145,7 @@ class Plane final : public ObservabilityPlane {
     registry_.Add("engines", engine_metrics_);
     registry_.Add("process", process_);
     registry_.Add("collectors", collectors_.runner());
+    registry_.Add("notifiers", notifications_);
   }
   ~Plane() override {
     Stop();
@@ -112,13 +154,27 @@ class Plane final : public ObservabilityPlane {
 
   Result<std::uint16_t> Start(const std::string& listen) override {
     server_.emplace(
-        ObservabilityServerOptions{.listen = listen}, views_.clock, [this](const RequestHead& head) { return Guarded(head); },
-        ObservabilityHandlers::RouteOf);
+        ObservabilityServerOptions{.listen = listen}, views_.clock,
+        [this](const RequestHead& head, const BodyReader& body) { return Guarded(head, body); }, RouteOf);
     daemon_metrics_.emplace(views_, *server_, traces_ ? &traces_->counters() : nullptr);
     registry_.Add("daemon", *daemon_metrics_);
+    INFERD_ASSIGN_OR_RETURN(const auto notifiers, NotifierOptionsOf(views_.config.alerts));
+    notifications_.Configure(notifiers);
+    INFERD_ASSIGN_OR_RETURN(auto rules, LoadRules(views_.config.alerts));
     INFERD_RETURN_IF_ERROR(server_->Start());
+    // Only now the port is known, by which receivers of alerts tell daemons apart.
+    watch_.emplace(WatchOptionsOf(views_.config, server_->port()), views_.clock, registry_, std::move(rules));
+    registry_.Add("alerts", *watch_);
+    watch_->Add(notifications_);
+    if (!StateFolder().empty()) watch_->Add(evidence_);
+    query_api_.emplace(*watch_, views_.clock,
+                       QueryLimits{.timeout = views_.config.observability.query_timeout,
+                                   .samples = static_cast<std::uint64_t>(views_.config.observability.query_samples)});
+    registry_.Add("queries", *query_api_);
+    open_ = true;
     recorder_.Start();
     collectors_.Start();
+    watch_->Start();
     registry_.Collect();
     if (const std::uint64_t n = registry_.overflowed(); n > 0) {
       Log(Level::kWarn, fmt::format("the metrics have more than observability.max_series = {} series: {} label values are shown as other",
@@ -129,10 +185,17 @@ class Plane final : public ObservabilityPlane {
 
   // Of the views, objectives alone must not miss a request: a burst that fills the ring is when the bad ones come.
   void OnLostRecord(const engine::RequestRecord& record) override { slo_metrics_.OnRequest(record); }
+  void SetRules(std::vector<alerts::RuleGroup> rules) override { watch_->Replace(std::move(rules)); }
   std::string LastRecords() override { return debug_.AsComments(); }
   std::string Exposition() override { return scraper_.Scrape(metrics::Format::kText, {}); }
 
+  void SetNotifiers(const std::vector<alerts::NotifierOptions>& notifiers) override { notifications_.Configure(notifiers); }
+
   void Stop() override {
+    // What judges the rules tells the notifiers, and a test of a notifier holds a thread of the server until it has its answer.
+    if (watch_) watch_->Stop();
+    evidence_.Stop();
+    notifications_.Stop();
     if (server_) server_->Stop();
     collectors_.Stop();
     recorder_.Stop();
@@ -140,6 +203,16 @@ class Plane final : public ObservabilityPlane {
   }
 
  private:
+  void SaveEvidence(const std::string& why) {
+    const auto saved =
+        SaveFlightData(StateFolder() + "/flight", EnginesAsComments(views_, why) + LastRecords() + Exposition(), views_.clock.WallNow());
+    if (saved) {
+      Log(Level::kWarn, "flight data saved to " + *saved + ": " + why);
+    } else {
+      Log(Level::kError, "flight data not saved: " + saved.error().message);
+    }
+  }
+
   // A view of the records that /metrics shows.
   template <typename View>
   void Show(std::string_view name, View& view) {
@@ -156,29 +229,41 @@ class Plane final : public ObservabilityPlane {
   }
 
   // With keys configured, who is not on this machine needs one that may read metrics; probes of health and life need none. What a proxy on
-  // this machine passes on came from elsewhere.
-  HttpResponse Guarded(const RequestHead& head) {
+  // this machine passes on came from elsewhere. Who wants the daemon to do something needs one with the role admin, wherever he is.
+  HttpResponse Guarded(const RequestHead& head, const BodyReader& body) {
+    if (!open_) return {.status = 503, .content_type = "text/plain; charset=utf-8", .body = "starting\n", .headers = {}};
+    const bool alerting = !AlertingPages::RouteOf(head.path).empty();
+    const bool acts = alerting && AlertingPages::Acts(head);
     const std::shared_ptr<const KeyStore> keys = *views_.keys.Get();
     const bool passed_on = !head.Find("x-forwarded-for").empty() || !head.Find("forwarded").empty();
     const bool local = (head.peer.starts_with("127.") || head.peer == "::1") && !passed_on;
-    if (keys == nullptr || local || head.path == "/livez" || head.path == "/readyz" || head.path == "/healthz")
-      return handlers_.Handle(head);
+    const bool probe = head.path == "/livez" || head.path == "/readyz" || head.path == "/healthz";
+    if (keys == nullptr || (local && !acts) || probe) return Answer(head, body, alerting);
     const auto key = BearerKey(head.Find("authorization"));
     const auto holder = key ? keys->Find(*key) : std::nullopt;
     // What requests did and how the daemon is configured is more than metrics.
-    const bool debug = head.path.starts_with("/debug/");
-    if (holder && (holder->role == Role::kAdmin || (holder->role == Role::kMetrics && !debug))) return handlers_.Handle(head);
+    const bool needs_admin = acts || head.path.starts_with("/debug/");
+    if (holder && (holder->role == Role::kAdmin || (holder->role == Role::kMetrics && !needs_admin))) return Answer(head, body, alerting);
     HttpResponse response;
     response.status = holder ? 403 : 401;
     response.content_type = "text/plain; charset=utf-8";
-    response.body =
-        holder ? "this API key may not read this\n" : "an API key with the role metrics or admin is needed: Authorization: Bearer KEY\n";
+    response.body = fmt::format("{} the role {} is needed: Authorization: Bearer KEY\n",
+                                holder ? "another API key with" : "an API key with", needs_admin ? "admin" : "metrics or admin");
     if (!holder) response.Set("WWW-Authenticate", "Bearer");
     return response;
   }
 
+  HttpResponse Answer(const RequestHead& head, const BodyReader& read_body, bool alerting) {
+    if (!alerting) return handlers_.Handle(head, read_body);
+    Result<std::string> body;
+    if (head.method == "POST") body = read_body();
+    // JSON and expressions want more stack than the server's threads have.
+    return std::async(std::launch::async, [&] { return notifications_.pages().Handle(head, body); }).get();
+  }
+
   const Views& views_;
   metrics::Recorder recorder_;
+  Notifications notifications_;
   metrics::RecordMetrics record_metrics_;
   metrics::RecentRates rates_;
   metrics::EngineMetrics engine_metrics_;
@@ -194,8 +279,12 @@ class Plane final : public ObservabilityPlane {
   logging::FlightRecorder flight_recorder_;
   DebugPages debug_;
   std::optional<logging::TraceExporter> traces_;
+  AlertEvidence evidence_{views_.clock, [this](const std::string& why) { SaveEvidence(why); }};
   std::optional<ObservabilityServer> server_;
   std::optional<DaemonMetrics> daemon_metrics_;
+  std::optional<Watch> watch_;
+  std::optional<QueryApi> query_api_;
+  std::atomic<bool> open_{false};  // everything that requests look at is there
 };
 
 }  // namespace

@@ -35,6 +35,10 @@ std::vector<std::string> CivetOptions(const ObservabilityServerOptions& options)
           "decode_url", "no"};
 }
 
+// The longest query that is read, percent-encoded, and the time that all of it may take.
+constexpr std::size_t kMaxBody = 256U << 10U;
+constexpr Duration kBodyTime = std::chrono::seconds(1);
+
 // Connects to an address of ours and closes again. Whether it succeeds does not matter.
 void Knock(const std::string& listen, std::uint16_t port) {
   sockaddr_in address{};
@@ -110,7 +114,13 @@ class ObservabilityServer::Civet final : public CivetHandler {
       std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
       head.headers.push_back({std::move(name), info->http_headers[i].value});
     }
-    HttpResponse response = Respond(head);
+    bool unread = info->content_length > 0 || !head.Find("transfer-encoding").empty();
+    HttpResponse response = Respond(head, [&]() -> Result<std::string> {
+      if (info->content_length < 0) return Error(Code::kInvalidArgument, "a body needs a Content-Length");
+      auto body = ReadBody(connection, static_cast<std::size_t>(info->content_length));
+      if (body) unread = false;
+      return body;
+    });
     if (response.body.size() >= kWorthPacking && response.content_type != "application/gzip") {
       response.Set("Vary", "Accept-Encoding");
       if (metrics::AcceptsGzip(head.Find("accept-encoding"))) {
@@ -121,8 +131,7 @@ class ObservabilityServer::Civet final : public CivetHandler {
       }
     }
     // A body that nobody read would be taken for the next request. When threads get scarce none waits for what a client may want next.
-    const bool close = WantsClose(*info, head) || info->content_length > 0 || !head.Find("transfer-encoding").empty() ||
-                       owner_.connections_ > owner_.options_.threads / 2;
+    const bool close = WantsClose(*info, head) || unread || owner_.connections_ > owner_.options_.threads / 2;
     std::string head_text = fmt::format(
         "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nCache-Control: no-store\r\nConnection: {}\r\n", response.status,
         ReasonPhrase(response.status), response.content_type, response.body.size(), close ? "close" : "keep-alive");
@@ -162,7 +171,20 @@ class ObservabilityServer::Civet final : public CivetHandler {
     return response;
   }
 
-  HttpResponse Respond(const RequestHead& head) {
+  Result<std::string> ReadBody(mg_connection* connection, std::size_t length) {
+    if (length > kMaxBody) return Error(Code::kResourceExhausted, "the body is longer than " + std::to_string(kMaxBody) + " bytes");
+    std::string body(length, '\0');
+    const MonotonicTime deadline = owner_.clock_.Now() + kBodyTime;
+    std::size_t at = 0;
+    while (at < length) {
+      const int got = mg_read(connection, body.data() + at, length - at);
+      if (got <= 0 || owner_.clock_.Now() > deadline) return Error(Code::kDeadlineExceeded, "the body did not come in time");
+      at += static_cast<std::size_t>(got);
+    }
+    return body;
+  }
+
+  HttpResponse Respond(const RequestHead& head, const BodyReader& body) {
     if (std::any_of(head.path.begin(), head.path.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; })) {
       return BadRequest("the path has a control character");
     }
@@ -170,7 +192,7 @@ class ObservabilityServer::Civet final : public CivetHandler {
       return BadRequest("a request cannot have both Transfer-Encoding and Content-Length");
     }
     try {
-      return owner_.handler_(head);
+      return owner_.handler_(head, body);
     } catch (const std::exception& error) {  // one that left this thread would end the process
       HttpResponse response;
       response.status = 500;

@@ -25,10 +25,14 @@ struct ObservabilityServerOptions {
   int threads = 256;
 };
 
+// Reads the body of the request that is being answered; for whoever wants it, once. kResourceExhausted for one that is too long,
+// kDeadlineExceeded for one that comes too slowly, kInvalidArgument for one of unknown length.
+using BodyReader = std::function<Result<std::string>()>;
+
 class ObservabilityServer {
  public:
   // `handler` is called from several threads at once and must not throw.
-  using Handler = std::function<HttpResponse(const RequestHead&)>;
+  using Handler = std::function<HttpResponse(const RequestHead&, const BodyReader&)>;
 
   // `clock` must outlive the server. `route_of` maps a path to its label.
   ObservabilityServer(ObservabilityServerOptions options, const Clock& clock, Handler handler,

@@ -21,10 +21,15 @@ std::uint64_t OverheadOf(const Labels& labels) {
 }  // namespace
 
 struct History::Series {
-  explicit Series(Labels series_labels) : labels(std::move(series_labels)) {}
+  explicit Series(Labels series_labels) : labels(std::move(series_labels)) {
+    // Series that begin together would seal their chunks in one and the same round, which would take a hundred times as long as the others:
+    // each has a shorter first chunk, of a length of its own.
+    chunk_samples = kChunkSamples / 2 + static_cast<std::uint32_t>(labels.hash() % (kChunkSamples / 2));
+  }
 
   const Labels labels;
-  std::uint64_t round = 0;  // the last round that had it; for the appending thread
+  std::uint64_t round = 0;          // the last round that had it; for the appending thread
+  std::uint32_t chunk_samples = 0;  // at which the open chunk is sealed; for the appending thread
 
   mutable std::mutex mutex;  // guards what follows
   std::vector<std::shared_ptr<const Chunk>> sealed;
@@ -129,7 +134,8 @@ void History::AppendSample(const SeriesPtr& series, Sample sample) {
   open.Append(sample);
   sample_bytes_ += open.bytes() - before;
   ++samples_;
-  if (open.count() < kChunkSamples) return;
+  if (open.count() < series->chunk_samples) return;
+  series->chunk_samples = kChunkSamples;
   series->sealed.push_back(open.Take());
   sealed_.push_back(series);
 }

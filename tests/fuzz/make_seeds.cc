@@ -82,6 +82,22 @@ void WriteQuerySeeds(const std::filesystem::path& folder) {
   for (const std::string_view query : kQueries) WriteText(folder / std::to_string(&query - kQueries), query);
 }
 
+void WriteRuleSeeds(const std::filesystem::path& root) {
+  constexpr std::string_view kFiles[] = {
+      "groups:\n- name: g\n  interval: 30s\n  limit: 3\n  query_offset: 1m\n  labels: {team: a}\n  rules:\n"
+      "  - {record: 'a:b', expr: sum by (x) (a), labels: {c: d}}\n"
+      "  - {alert: A, expr: a > 1, for: 15s, keep_firing_for: 1m, labels: {s: '{{ $labels.x }}'}, annotations: {t: '{{ $value | humanize "
+      "}}'}}\n",
+      "groups: []\n", "groups: [{name: &n g, rules: []}, {name: *n}]\n", "groups:\n- name: g\n  rules: [{alert: B, expr: '('}]\n"};
+  constexpr std::string_view kTemplates[] = {
+      "{{ $labels.x }} is {{ $value | humanize1024 }}B, {{ printf \"%.2f%%\" $value }}",
+      "{{ range query \"up\" }}{{ .Labels.q }}={{ .Value }};{{ else }}none{{ end }}",
+      "{{ if and (gt $value 1.0) (ne $labels.x \"2\") }}a{{ else if true }}b{{ end }}{{ with $x := 5 }}{{ $x }}{{ end }}",
+      "{{- \"q\" | toUpper | reReplaceAll \"(.)\" \"$1$1\" -}} {{/* note */}} {{ $externalURL }}{{ first (query \"a\") | value }}"};
+  for (const std::string_view file : kFiles) WriteText(root / "rule_file_fuzz" / std::to_string(&file - kFiles), file);
+  for (const std::string_view text : kTemplates) WriteText(root / "template_fuzz" / std::to_string(&text - kTemplates), text);
+}
+
 void WriteChatSeeds(const std::filesystem::path& folder) {
   constexpr std::string_view kSources[] = {
       "{% for m in messages %}{{'<|im_start|>' + m.role}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n<think>\\n' "
@@ -127,6 +143,7 @@ int main(int argc, char** argv) {
   WriteChatSeeds(root / "chat_fuzz");
   WriteBodySeeds(root / "request_body_fuzz");
   WriteQuerySeeds(root / "promql_fuzz");
+  WriteRuleSeeds(root);
   WriteLogSeeds(root);
   return 0;
 }

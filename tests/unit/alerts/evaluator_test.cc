@@ -1,5 +1,6 @@
 #include "alerts/evaluator.h"
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,8 @@ using ::testing::IsEmpty;
 
 constexpr Millis kSecond = 1000;
 constexpr Millis kMinute = 60 * kSecond;
+
+WallTime Wall(Millis time) { return WallTime(std::chrono::milliseconds(time)); }
 
 // A group of one rule file's text, and its samples.
 class Evaluator : public ::testing::Test {
@@ -122,7 +125,7 @@ TEST_F(Evaluator, AQueryThatFailsChangesNothing) {
   Set("up", 0, 0, "b");
   const auto evaluation = At(0);
   ASSERT_EQ(evaluation.problems.size(), 1U);
-  EXPECT_EQ(evaluation.problems[0].rule, "Bad");
+  EXPECT_EQ(evaluation.problems[0].rule, 0U);
   EXPECT_TRUE(evaluator_->Alerts(0).empty());
   EXPECT_EQ(evaluator_->Alerts(1).size(), 2U);
 }
@@ -183,19 +186,20 @@ TEST_F(Evaluator, NoticesAreSentAgainAndResolvedOnesAtOnce) {
   Load("  - {alert: Down, expr: up == 0, for: 30s}\n");
   for (Millis t = 0; t <= 20; ++t) Set("up", t < 12 ? 0 : 1, t * kInterval);
   std::vector<std::string> sent;
-  Notice last;
+  Notification last;
   for (Millis t = 0; t <= 20; ++t) {
     At(t * kInterval);
-    for (const Notice& notice : evaluator_->TakeNotices(t * kInterval, kInterval, kMinute)) {
-      sent.push_back(std::to_string(t) + (notice.resolved ? " resolved" : " firing"));
+    for (const Notification& notice : evaluator_->TakeNotifications(t * kInterval, kInterval, kMinute)) {
+      const bool resolved = notice.status == NotificationStatus::kResolved;
+      sent.push_back(std::to_string(t) + (resolved ? " resolved" : " firing"));
       last = notice;
-      EXPECT_EQ(notice.ends_at, notice.resolved ? 12 * kInterval : t * kInterval + 4 * kMinute);
-      EXPECT_EQ(notice.starts_at, 2 * kInterval);
+      EXPECT_EQ(notice.ends_at, Wall(resolved ? 12 * kInterval : t * kInterval + 4 * kMinute));
+      EXPECT_EQ(notice.starts_at, Wall(2 * kInterval));
     }
   }
   // Firing at 2; again when more than a minute has gone by; resolved at 12.
   EXPECT_THAT(sent, ElementsAre("2 firing", "7 firing", "12 resolved", "17 resolved"));
-  EXPECT_EQ(last.ends_at, 12 * kInterval);
+  EXPECT_EQ(last.ends_at, Wall(12 * kInterval));
 }
 
 TEST_F(Evaluator, ARestartDoesNotLoseTheProgressOfFor) {

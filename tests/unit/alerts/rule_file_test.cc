@@ -1,7 +1,12 @@
 #include "alerts/rule_file.h"
 
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -92,6 +97,14 @@ INSTANTIATE_TEST_SUITE_P(
         Faulty{"groups:\n- name: a\n  rules:\n  - {record: a, expr: a}\n  - {record: a, expr: b}\n", "records \"a\" twice"},
         Faulty{"a: \xFF", "not valid UTF-8"}));
 
+// Found by the fuzzer: YAML's own way to read all documents does not come back from these.
+TEST(RuleFile, WhatIsHardlyYamlIsRefusedAtOnce) {
+  for (const char* text : {",g:", ", :", "]x:"}) EXPECT_FALSE(ParseRules(text, "x.yml")) << text;
+  const auto two = ParseRules("groups: []\n---\ngroups: []\n", "x.yml");
+  ASSERT_FALSE(two);
+  EXPECT_THAT(two.error()[0].message, HasSubstr("more than one YAML document"));
+}
+
 TEST(RuleFile, EveryFaultIsReported) {
   const auto groups = ParseRules("groups:\n- name: a\n  rules:\n  - {alert: A, expr: '('}\n  - {alert: B, expr: a, for: x}\n", "x.yml");
   ASSERT_FALSE(groups);
@@ -102,6 +115,32 @@ TEST(RuleFile, ThatIsNotThereIsAFault) {
   const auto groups = ReadRuleFile("/no/such/file.yml");
   ASSERT_FALSE(groups);
   EXPECT_EQ(groups.error()[0].ToString(), "/no/such/file.yml: cannot be read");
+}
+
+TEST(RuleFiles, AreFoundByPatternEachOnce) {
+  const std::filesystem::path folder = std::filesystem::path(::testing::TempDir()) / ("rules" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder);
+  const auto write = [&](const char* name, const std::string& text) { std::ofstream(folder / name) << text; };
+  write("b.yml", "groups: [{name: b, rules: []}]\n");
+  write("a.yml", "groups: [{name: a, rules: []}]\n");
+  write("c.txt", "no rules");
+  const std::string all = (folder / "*.yml").string();
+  const std::vector<std::string> patterns{all, (folder / "a.yml").string(), (folder / "*.nothing").string()};
+  const auto groups = ReadRuleFiles(patterns);
+  ASSERT_TRUE(groups) << groups.error()[0].ToString();
+  ASSERT_EQ(groups->size(), 2U);
+  EXPECT_EQ((*groups)[0].name, "a");
+  EXPECT_EQ((*groups)[0].file, (folder / "a.yml").string());
+  EXPECT_EQ((*groups)[1].name, "b");
+
+  write("a.yml", "groups: 1\n");
+  const std::vector<std::string> wrong{all, (folder / "missing.yml").string()};
+  const auto faults = ReadRuleFiles(wrong);
+  ASSERT_FALSE(faults);
+  ASSERT_EQ(faults.error().size(), 2U);
+  EXPECT_THAT(faults.error()[0].ToString(), HasSubstr("a.yml:1:9: "));
+  EXPECT_THAT(faults.error()[1].ToString(), HasSubstr("missing.yml: cannot be read"));
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

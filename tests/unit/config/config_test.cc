@@ -55,6 +55,7 @@ class ConfigTest : public testing::Test {
 TEST_F(ConfigTest, EveryRowOfTheTableIsSound) {
   Config config;
   config.models.resize(1);
+  config.alerts.notify.resize(1);
   std::set<std::string_view> names;
   for (const Key& key : Keys()) {
     // CopyReloadable does not look into lists.
@@ -179,11 +180,12 @@ TEST_F(ConfigTest, WrongShapes) {
             "F:3:1: queue: is given twice; the first time in line 2");
   EXPECT_THAT(OnlyFault("a: [1"), HasSubstr("is not valid YAML"));
   EXPECT_EQ(OnlyFault("a: b\n# \xFF"), "F:2:3: is not valid UTF-8");
-  EXPECT_THAT(OnlyFault("---\nmodels: []\n---\nb: 1\n"), HasSubstr("a second YAML document is not allowed"));
+  EXPECT_EQ(OnlyFault("---\nmodels: []\n---\nb: 1\n"), "F:3:1: a second YAML document is not allowed");
+  for (const char* text : {",g:", ", :", "]x:"}) EXPECT_THAT(OnlyFault(text), HasSubstr("F:1:")) << text;
 }
 
 TEST_F(ConfigTest, LaterFeaturesAreNotAcceptedSilently) {
-  for (const char* section : {"alerts: {interval: 5s}", "scaling: {policies: []}", "observability: {retention: 6h}"}) {
+  for (const char* section : {"scaling: {policies: []}"}) {
     EXPECT_THAT(OnlyFault(std::string(kModel) + section), HasSubstr("unknown key"));
   }
 }
@@ -206,6 +208,104 @@ TEST_F(ConfigTest, SectionsMayStandInSections) {
   const auto again = Read(ToYaml(loaded->config));
   ASSERT_TRUE(again) << again.error()[0].ToString();
   EXPECT_TRUE(Diff(loaded->config, again->config).empty());
+}
+
+TEST_F(ConfigTest, NotifiersHaveOneChannelEach) {
+  const auto loaded =
+      Read(std::string(kModel) +
+           "alerts:\n"
+           "  notify:\n"
+           "  - alertmanager: {url: 'http://127.0.0.1:9093'}\n"
+           "  - webhook: {url: 'https://hooks.example.com/x?y=z', secret_file: /etc/inferd/secret}\n"
+           "    name: pager\n"
+           "    group_by: [alertname, model]\n"
+           "    group_interval: 5m\n"
+           "  - exec: {command: [/usr/bin/logger, -t, '', -t]}\n"
+           "    timeout: 30s\n"
+           "  - journal:\n"
+           "  - email: {server: 'mail.example.com:587', from: a@b.c, to: [x@y.z], username: u, password_file: 'credential:mail'}\n");
+  ASSERT_TRUE(loaded) << loaded.error()[0].ToString();
+  const std::vector<Notifier>& notify = loaded->config.alerts.notify;
+  ASSERT_EQ(notify.size(), 5U);
+  EXPECT_EQ(notify[0].channel, "alertmanager");
+  EXPECT_EQ(notify[0].shown_name(), "alertmanager");
+  EXPECT_THAT(notify[0].alertmanager.url, ElementsAre("http://127.0.0.1:9093"));
+  EXPECT_EQ(notify[1].shown_name(), "pager");
+  EXPECT_EQ(notify[1].webhook.secret_file, "/etc/inferd/secret");
+  EXPECT_THAT(notify[1].group_by, ElementsAre("alertname", "model"));
+  EXPECT_EQ(notify[1].group_interval, std::chrono::minutes(5));
+  EXPECT_THAT(notify[0].group_by, ElementsAre("alertname"));
+  EXPECT_THAT(notify[2].exec.command, ElementsAre("/usr/bin/logger", "-t", "", "-t"));
+  EXPECT_EQ(notify[3].channel, "journal");
+  EXPECT_EQ(notify[4].email.tls, "starttls");
+
+  const std::string yaml = ToYaml(loaded->config);
+  EXPECT_THAT(yaml, HasSubstr("\n  notify:\n    - name: null\n      group_by: [alertname]\n"));
+  EXPECT_THAT(yaml, HasSubstr("      journal:\n        identifier: inferd-alerts\n"));
+  const auto again = Read(yaml);
+  ASSERT_TRUE(again) << again.error()[0].ToString();
+  EXPECT_TRUE(Diff(loaded->config, again->config).empty());
+}
+
+TEST_F(ConfigTest, NotifiersAreReloadedAsAWhole) {
+  const std::string text = std::string(kModel) + "alerts: {notify: [{webhook: {url: 'http://a/'}}, {journal: }]}";
+  const Config before = Read(text)->config;
+  const Config after =
+      Read(std::string(kModel) + "alerts: {notify: [{webhook: {url: 'http://b/'}}, {exec: {command: [/x]}}, {journal: }]}")->config;
+  std::set<std::string> changed;
+  for (const Change& change : Diff(before, after)) {
+    EXPECT_TRUE(change.reloadable) << change.key;
+    changed.insert(change.key + ": " + change.from + " > " + change.to);
+  }
+  EXPECT_TRUE(changed.contains("alerts.notify: 2 entries > 3 entries"));
+  EXPECT_TRUE(changed.contains("alerts.notify[0].webhook.url: \"http://a/\" > \"http://b/\""));
+  EXPECT_TRUE(changed.contains("alerts.notify[1]: journal > exec"));
+  Config config = before;
+  CopyReloadable(config, after);
+  EXPECT_EQ(config.alerts.notify.size(), 3U);
+  EXPECT_TRUE(Diff(config, after).empty());
+}
+
+TEST_F(ConfigTest, NotifiersByOverride) {
+  sources_.sets = {"alerts.notify[0].webhook.url=http://a/", "alerts.notify[0].name=x", "alerts.notify[1].exec.command=[/bin/a, b]"};
+  const auto loaded = Read(kModel);
+  ASSERT_TRUE(loaded) << loaded.error()[0].ToString();
+  EXPECT_EQ(loaded->config.alerts.notify[0].channel, "webhook");
+  EXPECT_EQ(loaded->config.alerts.notify[1].channel, "exec");
+  sources_.sets = {"alerts.notify[0].webhook.url=http://a/", "alerts.notify[0].exec.command=/bin/a"};
+  EXPECT_EQ(
+      OnlyFault(kModel),
+      "--set alerts.notify[0].exec.command: alerts.notify[0].exec.command: the entry has webhook already; each needs an entry of its own");
+}
+
+TEST_F(ConfigTest, NotifiersSayWhatIsWrong) {
+  const auto fault = [&](const std::string& entry) { return OnlyFault(std::string(kModel) + "alerts: {notify: [" + entry + "]}"); };
+  EXPECT_EQ(fault("{name: x}"),
+            "F:2:19: alerts.notify[0]: has no channel; one of alertmanager, webhook, exec, journal and email is needed");
+  EXPECT_THAT(fault("{webhook: {url: 'http://a'}, exec: {command: [/a]}}"),
+              HasSubstr("F:2:48: alerts.notify[0].exec: the entry has webhook already"));
+  EXPECT_EQ(fault("{webhook: {}}"), "F:2:19: alerts.notify[0]: webhook.url is missing");
+  EXPECT_EQ(FaultsOf(std::string(kModel) + "alerts: {notify: [{webhok: {url: 'http://a'}}]}").at(0),
+            "F:2:20: unknown key \"alerts.notify[0].webhok\"; the nearest known key is \"alerts.notify[].webhook\"");
+  for (const char* url : {"ftp://a", "http://", "a:80", "http://user:secret@host/", "http://a b/"}) {
+    EXPECT_THAT(fault("{webhook: {url: '" + std::string(url) + "'}}"), HasSubstr("is not an address of the form http://host:port/path"))
+        << url;
+  }
+  EXPECT_THAT(fault("{exec: {command: [notify-send, x]}}"), HasSubstr("is not an absolute path"));
+  EXPECT_THAT(fault("{exec: {command: []}}"), HasSubstr("needs at least one item"));
+  EXPECT_THAT(fault("{alertmanager: {url: 'http://a'}, group_wait: 5s}"),
+              HasSubstr("F:2:65: alerts.notify[0].group_wait: is not for Alertmanager"));
+  EXPECT_THAT(fault("{journal: , repeat_interval: 1h}"), HasSubstr("is not for the journal"));
+  EXPECT_THAT(fault("{webhook: {url: 'http://a'}, group_by: [a-b]}"), HasSubstr("is not the name of a label"));
+  EXPECT_THAT(fault("{webhook: {url: 'http://a'}, name: 'a b'}"), HasSubstr("is not a name"));
+  EXPECT_THAT(fault("{journal: }, {journal: }"), HasSubstr("alerts.notify[1]: \"journal\" is the name of alerts.notify[0] already"));
+  EXPECT_THAT(fault("{email: {server: mail, from: a@b, to: [c@d]}}"), HasSubstr("is not of the form host:port"));
+  EXPECT_THAT(fault("{email: {server: 'mail:25', from: a@b, to: [\"c@d>\\r\\nX: y\"]}}"), HasSubstr("is not a mail address"));
+  EXPECT_THAT(fault("{email: {server: 'mail:25', from: a@b, to: [c@d], username: u}}"),
+              HasSubstr("username and password_file go together"));
+  EXPECT_THAT(fault("{email: {server: 'mail:25', from: a@b, to: [c@d], tls: none, username: u, password_file: p}}"),
+              HasSubstr("in the clear"));
+  EXPECT_THAT(FaultsOf(std::string(kModel) + "alerts: {notify: [{email: {}}]}").size(), 3U);
 }
 
 TEST_F(ConfigTest, NumbersHaveARange) {

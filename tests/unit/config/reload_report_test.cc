@@ -34,7 +34,7 @@ TEST(ReloadReport, ReplacesTheOneBefore) {
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "2 ok\n");
   const auto nowhere = WriteReloadReport("/no/such/folder/reload", {});
   ASSERT_FALSE(nowhere);
-  EXPECT_EQ(nowhere.error().message, "/no/such/folder/reload: cannot be written: No such file or directory");
+  EXPECT_THAT(nowhere.error().message, testing::HasSubstr("/no/such/folder/reload"));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "daemon/reload.h"
+#include "daemon/rules.h"
 #include "gtest/gtest.h"
 #include "tests/fakes/manual_clock.h"
 
@@ -96,6 +97,24 @@ TEST_F(ReloadTest, KeysAreReadAgain) {
   ASSERT_FALSE(plan);
   EXPECT_THAT(plan.error().message, HasSubstr(keys_ + ":1: "));
 }
+
+TEST_F(ReloadTest, RulesAreReadAgain) {
+  const std::string rules = (folder_ / "rules.yml").string();
+  Write(rules, "groups: [{name: g, rules: [{alert: A, expr: up == 0}]}]\n");
+  Config("alerts: {rules: [" + rules + "]}\n");
+  const auto running = Load();
+  auto plan = PlanReload(sources_, running);
+  ASSERT_TRUE(plan) << plan.error().message;
+  ASSERT_EQ(plan->rules.size(), 1U);
+  EXPECT_EQ(plan->rules[0].rules.at(0).name, "A");
+  Write(rules, "groups:\n- name: g\n  rules:\n  - {alert: A, expr: 'up =='}\n  - {alert: B, expr: up, for: x}\n");
+  plan = PlanReload(sources_, running);
+  ASSERT_FALSE(plan);
+  EXPECT_THAT(plan.error().message, HasSubstr(rules + ":4:22: could not parse expression: 1:"));
+  EXPECT_THAT(plan.error().message, HasSubstr("\n" + rules + ":5:"));
+}
+
+TEST_F(ReloadTest, ShippedRulesAreThoseOfAnInstallationUnlessALinkSaysOtherwise) { EXPECT_EQ(ShippedRules(), "/etc/inferd/alerts/*.yml"); }
 
 TEST_F(ReloadTest, KeysStayWhileAnOpenAddressIsListenedOn) {
   Config("api: {listen: ['0.0.0.0:8080']}\nauth: {keys_file: " + keys_ + "}\n");

@@ -72,11 +72,11 @@ TEST(Load, StaysUnder300BytesWhateverTheLoad) {
   constexpr std::uint16_t kModels = 1000;
   ObservabilityHandlers handlers(
       clock, lifecycle, scraper, kModels, [&](std::uint16_t) { return std::optional(now); }, [](const metrics::Health&) { return ""; },
-      [](const RequestHead&) { return HttpResponse(); });
+      [](const RequestHead&) { return HttpResponse(); }, [](const RequestHead&, const BodyReader&) { return HttpResponse(); });
   RequestHead head;
   head.method = "GET";
   head.path = "/load";
-  const HttpResponse response = handlers.Handle(head);
+  const HttpResponse response = handlers.Handle(head, {});
   EXPECT_LT(response.body.size(), 300U) << response.body;
   const auto load = nlohmann::json::parse(response.body);
   EXPECT_EQ(load["ready"], false);

@@ -22,9 +22,9 @@ using testing::HasSubstr;
 
 bool IsNameCharacter(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; }
 
-const Label& LabelOf(Metric metric, std::string_view name) {
+const LabelInfo& LabelOf(Metric metric, std::string_view name) {
   const auto labels = Describe(metric).labels;
-  return *std::find_if(labels.begin(), labels.end(), [name](const Label& label) { return label.name == name; });
+  return *std::find_if(labels.begin(), labels.end(), [name](const LabelInfo& label) { return label.name == name; });
 }
 
 template <typename Enum, std::size_t N>
@@ -100,7 +100,7 @@ TEST(Catalogue, HistogramsAndOnlyHistogramsHaveRisingBuckets) {
 TEST(Catalogue, LabelsAreNotReserved) {
   for (const MetricInfo& metric : Catalogue()) {
     std::set<std::string_view> seen;
-    for (const Label& label : metric.labels) {
+    for (const LabelInfo& label : metric.labels) {
       SCOPED_TRACE(metric.name);
       EXPECT_TRUE(seen.insert(label.name).second) << label.name;
       EXPECT_TRUE(std::all_of(label.name.begin(), label.name.end(), IsNameCharacter));

@@ -1,5 +1,6 @@
 #include "metrics/store/history.h"
 
+#include <algorithm>
 #include <atomic>
 #include <string>
 #include <thread>
@@ -107,7 +108,21 @@ TEST(History, ForgetsWhatIsTooOld) {
   EXPECT_EQ(samples.back().value, 3000);
   EXPECT_TRUE(ReadAll(history, Named("gone", 0)).empty());
   EXPECT_EQ(history.status().series, 2U) << "a series that ended is forgotten with its last sample";
-  EXPECT_EQ(history.status().samples, 2 * samples.size());
+  EXPECT_EQ(history.status().samples, samples.size() + ReadAll(history, Named("m", 1)).size());
+}
+
+TEST(History, SeriesThatBeginTogetherSealTheirChunksInDifferentRounds) {
+  constexpr std::size_t kSeries = 480;
+  History history({.retention = 300 * kTick});
+  std::vector<std::uint64_t> left;
+  for (int tick = 0; tick < 900; ++tick) {
+    const std::uint64_t before = history.status().samples;
+    history.Append(tick * kTick, Round(kSeries, tick));
+    left.push_back(before + kSeries - history.status().samples);
+  }
+  // Chunks leave as they were sealed: were it in one round, all 480 of them would go at once, 240 samples each.
+  EXPECT_GT(*std::ranges::max_element(left), 0U);
+  EXPECT_LT(*std::ranges::max_element(left), kSeries * 240 / 10);
 }
 
 TEST(History, KeepsWithinItsBytes) {
