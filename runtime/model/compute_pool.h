@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/status.h"
 
 namespace inferd::model {
 
@@ -29,6 +30,8 @@ class ComputePool {
   // How long the workers, without the caller, have worked since they were asked last, one after the other. Between two calls of
   // ParallelFor, by the caller. `busy` holds threads() - 1 of them.
   void TakeBusy(std::span<Duration> busy);
+  // Binds thread i to cpus[i] alone; thread 0 is the caller, who binds itself. `cpus` has one for each of threads(). See PinThread.
+  Result<> Pin(std::span<const int> cpus);
 
   // Calls body(begin, end, thread) until [0, n) is covered, `thread` in [0, threads()). Returns when all of it is done.
   template <typename Body>
@@ -65,6 +68,12 @@ class ComputePool {
   alignas(64) std::atomic<int> pending_{0};
   std::atomic<bool> stop_{false};
 };
+
+// The CPUs that the process may run on: first one of each physical core, then their siblings.
+std::vector<int> AllowedCpus();
+
+// From now on the thread runs on this CPU only. kIo when the system does not let it.
+Result<> PinThread(std::thread::native_handle_type thread, int cpu);
 
 // One per physical core that the process may run on, and no more than the whole CPUs its cgroup grants.
 int DefaultThreads();

@@ -56,6 +56,8 @@ class Model {
   // How long each compute thread but Forward's own was busy in the last Forward; the rest of that time it waited. By the thread that called
   // it; valid until it is called again.
   virtual std::span<const Duration> worker_busy() const = 0;
+  // Binds compute thread i to cpus[i]; `cpus` has one for each of threads(), thread 0 is the one that calls Forward and binds itself. kIo.
+  virtual Result<> PinThreads(std::span<const int> cpus) = 0;
 
   virtual const ModelConfig& config() const = 0;
   virtual const gguf::GgufFile& file() const = 0;

@@ -26,6 +26,7 @@ class Transformer final : public Model {
   void OnProgress(Progress progress) override { progress_ = std::move(progress); }
 
   std::span<const Duration> worker_busy() const override { return worker_busy_; }
+  Result<> PinThreads(std::span<const int> cpus) override { return pool_.Pin(cpus); }
 
   const ModelConfig& config() const override { return config_; }
   const gguf::GgufFile& file() const override { return file_; }
