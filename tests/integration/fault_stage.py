@@ -1,7 +1,9 @@
 """What test_faults plays on: a daemon with the shipped rules in less time, what breaks it, and those who are told."""
 import contextlib
 import copy
+import ctypes
 import json
+import os
 import pathlib
 import shlex
 import signal
@@ -10,6 +12,7 @@ import tempfile
 import threading
 import time
 
+import prometheus
 import receivers
 import runner
 import shipped_rules
@@ -67,7 +70,7 @@ class Stage:
         self.folder = pathlib.Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix=f"inferd-{name}-")))
         self.rules = self.folder / "rules"
         self.rules.mkdir()
-        self.daemon = self.config = None
+        self.daemon = self.config = self.prometheus = None
 
     def __enter__(self):
         return self
@@ -92,6 +95,17 @@ class Stage:
         if not wait:
             self.daemon.wait_ports()
         eventually(lambda: self.query("inferd_ticker_rounds_total > 1"), 60, "some rounds")
+
+    def watch_from_outside(self, targets):
+        """Debian's Prometheus with all shipped rules in less time; its alerts go to Alertmanager and nowhere else."""
+        folder = self.folder / "all-rules"
+        folder.mkdir()
+        self.prometheus = prometheus.Prometheus(targets, {
+            "global": {"scrape_interval": "100ms", "scrape_timeout": "100ms", "evaluation_interval": "100ms"},
+            "rule_files": [shipped_rules.write(self.setup, folder, self.factor, "alerts/*/*.yml")],
+            "alerting": {"alert_relabel_configs": [{"target_label": "instance", "replacement": f"outside-{self.name}"}],
+                         "alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{self.told.manager.port}"]}]}]}})
+        self.stack.callback(self.prometheus.close)
 
     def fault(self, text=None):
         """What the engine, or the clock, suffers from now on (runtime/engine/fault_injection.h)."""
@@ -138,16 +152,40 @@ class Stage:
         self.stack.callback(stop.set)
         return stop.set
 
+    def told_now(self, status):
+        """Receiver -> keys that it was told `status` of; where Prometheus watches, of its alerts."""
+        if self.prometheus:
+            return {"Alertmanager": self.told.told(f"outside-{self.name}", status)["Alertmanager"]}
+        return self.told.told(self.name, status)
+
     def wait_told(self, status, keys, seconds):
         """Until every receiver was told `status` of each of `keys`."""
         deadline = time.monotonic() + seconds * PATIENCE
         while True:
-            missing = {who: sorted(keys - what) for who, what in self.told.told(self.name, status).items() if keys - what}
+            missing = {who: sorted(keys - what) for who, what in self.told_now(status).items() if keys - what}
             if not missing:
                 return
             assert self.daemon.alive(), f"{self.name}: inferd ended:\n{self.daemon.log()[-2000:]}"
             assert time.monotonic() < deadline, f"{self.name}: not told {status}: {missing}; firing now: {sorted(self.firing())}"
             time.sleep(0.1)
+
+
+class StandingThread:
+    """One thread of a process that stands still while all others run, as under a debugger (ptrace(2)). Made and let go by the same thread."""
+    SEIZE, INTERRUPT, DETACH = 0x4206, 0x4207, 17
+
+    def __init__(self, pid, name):
+        tasks = pathlib.Path(f"/proc/{pid}/task")
+        self.tid = next(int(task.name) for task in tasks.iterdir() if (task / "comm").read_text().strip() == name)
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+        self.libc.ptrace.restype = ctypes.c_long
+        if self.libc.ptrace(self.SEIZE, self.tid, None, None) != 0:
+            runner.skip(f"a thread cannot be stopped here: {os.strerror(ctypes.get_errno())}")
+        assert self.libc.ptrace(self.INTERRUPT, self.tid, None, None) == 0
+
+    def go(self):
+        assert self.libc.ptrace(self.DETACH, self.tid, None, None) == 0, os.strerror(ctypes.get_errno())
 
 
 class SmallDisk:

@@ -58,16 +58,16 @@ def key(labels, name=None):
     return "/".join(part for part in parts if part)
 
 
-def alerts(setup, pattern="alerts/rules/*.yml"):
-    """The keys of all shipped alerts."""
-    return {key(rule["labels"], rule["alert"]) for document in documents(setup, pattern).values()
+def alerts(setup):
+    """The keys of all shipped alerts, those for Prometheus alone too."""
+    return {key(rule["labels"], rule["alert"]) for document in documents(setup, "alerts/*/*.yml").values()
             for group in document["groups"] for rule in group["rules"] if "alert" in rule}
 
 
-def write(setup, folder, factor):
-    """The shipped rules of the daemon, `factor` times as quick, in `folder`; the pattern that loads them. With 1 they are the files themselves."""
+def write(setup, folder, factor, pattern="alerts/rules/*.yml"):
+    """The shipped rules, `factor` times as quick, in `folder`; the pattern that loads them. With 1 they are the files themselves."""
     if factor == 1:
-        return str(setup.root / "alerts/rules/*.yml")
-    for path, document in documents(setup).items():
+        return str(setup.root / pattern)
+    for path, document in documents(setup, pattern).items():
         (folder / path.name).write_text(json.dumps(scaled(document, factor), indent=1))
     return str(folder / "*.yml")
