@@ -196,7 +196,8 @@ class SmallDisk:
         self.path.mkdir()
         wrapper = stage.folder / "inferd-with-disk"
         mount = f"mount -t tmpfs -o size=3G tmpfs {shlex.quote(str(self.path))}"
-        wrapper.write_text(f"#!/bin/sh\nexec unshare --user --map-root-user --mount sh -c '{mount} && exec \"$@\"' sh {shlex.quote(str(stage.setup.inferd))} \"$@\"\n")
+        inferd = shlex.quote(str(stage.setup.inferd))
+        wrapper.write_text(f"#!/bin/sh\nexec unshare --user --map-root-user --mount sh -c '{mount} && exec \"$@\"' sh {inferd} \"$@\"\n")
         wrapper.chmod(0o755)
         if subprocess.run(["unshare", "--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", self.path], capture_output=True,
                           check=False).returncode != 0:
