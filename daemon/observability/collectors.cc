@@ -1,5 +1,7 @@
 #include "daemon/observability/collectors.h"
 
+#include <sys/timex.h>
+
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -15,6 +17,7 @@
 #include "metrics/collectors/gpu_amd.h"
 #include "metrics/collectors/pressure.h"
 #include "metrics/collectors/rapl.h"
+#include "runtime/engine/fault_injection.h"
 
 namespace inferd::daemon {
 namespace {
@@ -38,6 +41,19 @@ std::vector<double> BusySeconds(const ServedModels& models) {
     seconds.push_back(model == nullptr ? 0 : ToSeconds(model->engine->status().busy));
   }
   return seconds;
+}
+
+// The kernel's clock, or in a build with fault injection what a test says of it.
+int Adjtimex(struct timex* state) {
+#if INFERD_FAULT_INJECTION
+  if (const auto fault = engine::ClockFault()) {
+    *state = {};
+    state->offset = std::chrono::microseconds(fault->offset).count();
+    state->status = fault->synchronized ? 0 : STA_UNSYNC;
+    return fault->synchronized ? TIME_OK : TIME_ERROR;
+  }
+#endif
+  return ::adjtimex(state);
 }
 
 }  // namespace
@@ -68,7 +84,7 @@ Collectors::Collectors(const Views& views)
                                                                 {"gpu", [gpus = gpus_] { return gpus->energy_joules(); }}},
                   [&views] { return BusySeconds(views.models); }),
               slow);
-  runner_.Add(std::make_unique<metrics::ClockCollector>(), slow);
+  runner_.Add(std::make_unique<metrics::ClockCollector>(Adjtimex), slow);
   runner_.Add(std::make_unique<metrics::DiskCollector>(config.disks.empty() ? ModelFolders(views.config) : config.disks), slow);
   if (!config.certificates.empty()) runner_.Add(std::make_unique<metrics::CertificateCollector>(config.certificates), slow);
 }

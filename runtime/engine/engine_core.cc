@@ -186,6 +186,9 @@ bool EngineCore::Step(const std::function<void()>& on_plan) {
   const auto vocab = static_cast<std::size_t>(model_->config().vocab);
   logits_.resize(std::max(logits_.size(), complete.size() * vocab));
   model_->Forward(batch, kv_, std::span(logits_).first(complete.size() * vocab));
+#if INFERD_FAULT_INJECTION
+  faults_.Spoil(logits_);
+#endif
   const MonotonicTime computed = clock_.Now();
   step_.forward = computed - planned;
   NoteWorkers();

@@ -61,16 +61,15 @@ class TextOnly:
 
 
 class Prometheus:
-    """One server with a job for each of `targets` (name -> port), scraping once a second."""
+    """One server with a job for each of `targets` (name -> port, or ports), scraping once a second. `more` is laid over its configuration."""
 
-    def __init__(self, targets):
+    def __init__(self, targets, more=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="inferd-prometheus-"))
         with socket.socket() as s:  # it cannot choose a free port by itself
             s.bind(("127.0.0.1", 0))
             self.port = s.getsockname()[1]
-        config = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
-                  "scrape_configs": [{"job_name": name, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]} for name, port in targets.items()]}
-        (self.folder / "prometheus.yml").write_text(json.dumps(config))
+        self.more = more or {}
+        self.configure(targets)
         self.log_file = self.folder / "log"
         with open(self.log_file, "wb") as log:
             self.process = subprocess.Popen(
@@ -84,6 +83,14 @@ class Prometheus:
                 return request(self.port, "GET", "/-/ready", timeout=5).status == 200
 
         eventually(ready, 60, "Prometheus is ready")
+
+    def configure(self, targets):
+        """Read at the start, and again at a SIGHUP."""
+        jobs = {name: ports if isinstance(ports, list) else [ports] for name, ports in targets.items()}
+        config = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+                  "scrape_configs": [{"job_name": name, "static_configs": [{"targets": [f"127.0.0.1:{port}" for port in ports]}]}
+                                     for name, ports in jobs.items()], **self.more}
+        (self.folder / "prometheus.yml").write_text(json.dumps(config))
 
     def log(self):
         return self.log_file.read_text(errors="replace")

@@ -4,7 +4,8 @@
 usage: tests/integration/run.py --bin build/dev [--only REGEX] [--model FILE] [--overload-seconds N] [--list]
 
 Environment: INFERD_TEST_SLOW=1 gives every deadline more time (sanitizer builds), INFERD_TEST_OVERLOAD_SECONDS is the length of the
-overload test.
+overload test, INFERD_TEST_HEALTHY_SECONDS that of the one in which no alert may fire (10), INFERD_TEST_SCENES a regular expression on the
+faults that are caused.
 """
 import argparse
 import os
