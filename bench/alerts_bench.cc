@@ -165,10 +165,10 @@ int Main(int argc, char** argv) {
     now += kInterval;
     history.Append(now, series.Next());
     const double start = Milliseconds();
-    manager.Evaluate(now, history, [&](std::size_t source, std::span<const metrics::QuerySample> recorded) {
+    manager.Evaluate(now, history, [&](std::size_t source, Millis at, std::span<const metrics::QuerySample> recorded) {
       std::vector<metrics::SeriesValue> values;
       for (const auto& sample : recorded) values.push_back({sample.labels, sample.value});
-      history.Append(now, values, 1 + source);
+      history.Append(at, values, 1 + source);
     });
     if (i >= 10) evaluations.push_back(Milliseconds() - start);
   }

@@ -61,20 +61,21 @@ class TextOnly:
 
 
 class Prometheus:
-    """One server with a job for each of `targets` (name -> port), scraping once a second."""
+    """One server with a job for each of `targets` (name -> port), scraping and judging `rules` once a second."""
 
-    def __init__(self, targets):
+    def __init__(self, targets, rules=(), program=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="inferd-prometheus-"))
         with socket.socket() as s:  # it cannot choose a free port by itself
             s.bind(("127.0.0.1", 0))
             self.port = s.getsockname()[1]
-        config = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+        config = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+                  "rule_files": list(rules),
                   "scrape_configs": [{"job_name": name, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]} for name, port in targets.items()]}
         (self.folder / "prometheus.yml").write_text(json.dumps(config))
         self.log_file = self.folder / "log"
         with open(self.log_file, "wb") as log:
             self.process = subprocess.Popen(
-                [tool("prometheus"), f"--config.file={self.folder}/prometheus.yml", f"--storage.tsdb.path={self.folder}/data",
+                [program or tool("prometheus"), f"--config.file={self.folder}/prometheus.yml", f"--storage.tsdb.path={self.folder}/data",
                  f"--web.listen-address=127.0.0.1:{self.port}", "--enable-feature=exemplar-storage", "--log.level=warn"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
