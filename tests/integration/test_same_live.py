@@ -29,7 +29,7 @@ histogram_quantile(0.99, rate(inferd_time_to_first_token_seconds_bucket[10s]))
 rate(inferd_request_duration_seconds_sum[10s]) / rate(inferd_request_duration_seconds_count[10s])
 sum by (phase) (rate(inferd_engine_step_seconds_count[5s])) > 0
 topk(3, sum by (__name__) ({__name__=~"inferd_requests_.*_total"}))
-count by (__name__) ({__name__=~"inferd_queue.*"})
+count by (__name__) ({__name__=~"inferd_queue_(depth|capacity)"})
 max_over_time(inferd_requests_running[10s:1s])
 avg_over_time(inferd_kv_cache_usage_ratio[10s]) offset 2s
 quantile_over_time(0.9, inferd_requests_running[10s])
