@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "alerts/template.h"
+#include "config/yaml_document.h"
 #include "runtime/base/utf8.h"
-#include "runtime/base/yaml_document.h"
 
 namespace inferd::alerts {
 namespace {

@@ -34,8 +34,8 @@ void AddAudit(CLI::App& app, Context& context) {
                                                      .now = SystemClock().WallNow()});
     if (!report) return context.Fail(report.error().message);
     if (report->fault) {
-      return context.Fail(PrintableLine(report->fault->file, 1000) + ":" + std::to_string(report->fault->line) + ": this line " +
-                          PrintableLine(report->fault->what, 1000));
+      const std::string where = report->fault->line == 0 ? " " : ":" + std::to_string(report->fault->line) + ": this line ";
+      return context.Fail(PrintableLine(report->fault->file, 1000) + where + PrintableLine(report->fault->what, 1000));
     }
     std::printf("good: %llu lines in %llu files", static_cast<unsigned long long>(report->lines),
                 static_cast<unsigned long long>(report->files));

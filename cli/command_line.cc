@@ -27,6 +27,7 @@ void AddCommandLine(CLI::App& app, Context& context) {
   AddModel(app, context);
   AddPromql(app, context);
   AddQuery(app, context);
+  AddReload(app, context);
   AddRules(app, context);
   AddSilence(app, context);
   AddStatus(app, context);

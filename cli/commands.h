@@ -34,6 +34,7 @@ void AddDoctor(CLI::App& app, Context& context);
 void AddModel(CLI::App& app, Context& context);   // inspect, verify
 void AddPromql(CLI::App& app, Context& context);  // test
 void AddQuery(CLI::App& app, Context& context);
+void AddReload(CLI::App& app, Context& context);
 void AddRules(CLI::App& app, Context& context);    // check, test
 void AddSilence(CLI::App& app, Context& context);  // add, list, expire
 void AddStatus(CLI::App& app, Context& context);

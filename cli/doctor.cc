@@ -83,14 +83,42 @@ Check CheckMemory() {
   return {"memory", Level::kOk, found, ""};
 }
 
+std::string OutputOf(const char* command) {
+  std::string text;
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command, "re"), ::pclose);
+  std::array<char, 4096> buffer{};
+  while (pipe) {
+    const std::size_t n = std::fread(buffer.data(), 1, buffer.size(), pipe.get());
+    if (n == 0) break;
+    text.append(buffer.data(), n);
+  }
+  return text;
+}
+
+// What models[].lock_memory has to do with: the daemon's limit where it is a service, else that of a daemon started from here.
 Check CheckMemlock() {
+  const std::string name = "locked memory";
+  const auto text = [](std::uint64_t limit) { return limit == kUnlimited ? "unlimited" : FormatBytes(limit) + " at most"; };
+  constexpr std::string_view kNeed = "models[].lock_memory: true needs weights and KV cache together: ";
+  const auto unit = ParseUnitState(OutputOf("systemctl show -p LoadState,MainPID,LimitMEMLOCK inferd.service 2>/dev/null"));
+  if (unit) {
+    std::optional<std::uint64_t> limit;
+    // The unit may ask for more than the machine lets it have.
+    if (unit->main_pid > 0) limit = LockedMemoryLimit(ReadFile(("/proc/" + std::to_string(unit->main_pid) + "/limits").c_str()));
+    const std::string found =
+        text(limit.value_or(unit->locked_memory)) + (limit ? " for the running inferd.service" : " by inferd.service");
+    if (limit.value_or(unit->locked_memory) >= kGiB) return {name, Level::kOk, found, ""};
+    const bool capped = limit && *limit < unit->locked_memory;
+    return {name, Level::kWarn, found,
+            std::string(kNeed) + (capped ? "the unit asks for more, but this machine or container gives no more to any service"
+                                         : "set LimitMEMLOCK=infinity in the unit (systemctl edit inferd)")};
+  }
   rlimit limit{};
   ::getrlimit(RLIMIT_MEMLOCK, &limit);
-  if (limit.rlim_cur == RLIM_INFINITY) return {"locked memory", Level::kOk, "unlimited", ""};
-  const std::string found = FormatBytes(limit.rlim_cur) + " at most";
-  if (limit.rlim_cur >= kGiB) return {"locked memory", Level::kOk, found, ""};
-  return {"locked memory", Level::kWarn, found,
-          "weights may be paged out under memory pressure: set LimitMEMLOCK=infinity in the unit, or ulimit -l"};
+  const std::uint64_t here = limit.rlim_cur == RLIM_INFINITY ? kUnlimited : limit.rlim_cur;
+  const std::string found = text(here) + " in this shell; inferd.service is not installed";
+  if (here >= kGiB) return {name, Level::kOk, found, ""};
+  return {name, Level::kWarn, found, std::string(kNeed) + "ulimit -l before inferd is started by hand"};
 }
 
 Check CheckHugePages() {

@@ -41,6 +41,38 @@ std::optional<std::string> ChosenOption(std::string_view text) {
   return std::string(text.substr(open + 1, close - open - 1));
 }
 
+std::optional<UnitState> ParseUnitState(std::string_view properties) {
+  UnitState unit;
+  bool loaded = false;
+  bool limited = false;
+  while (!properties.empty()) {
+    const std::string_view line = NextLine(properties);
+    const std::string_view name = line.substr(0, line.find('='));
+    const std::string_view value = line.substr(std::min(name.size() + 1, line.size()));
+    if (name == "LoadState") loaded = value == "loaded";
+    if (name == "MainPID") std::from_chars(value.data(), value.data() + value.size(), unit.main_pid);
+    if (name == "LimitMEMLOCK") {
+      unit.locked_memory = kUnlimited;
+      limited = value == "infinity" || std::from_chars(value.data(), value.data() + value.size(), unit.locked_memory).ec == std::errc();
+    }
+  }
+  return loaded && limited ? std::optional(unit) : std::nullopt;
+}
+
+std::optional<std::uint64_t> LockedMemoryLimit(std::string_view limits) {
+  constexpr std::string_view kName = "Max locked memory";
+  while (!limits.empty()) {
+    const std::string_view line = NextLine(limits);
+    if (!line.starts_with(kName)) continue;
+    const std::string_view value = Trimmed(line.substr(kName.size()));
+    if (value.starts_with("unlimited")) return kUnlimited;
+    std::uint64_t bytes = 0;
+    if (std::from_chars(value.data(), value.data() + value.size(), bytes).ec != std::errc()) return std::nullopt;
+    return bytes;
+  }
+  return std::nullopt;
+}
+
 CpuInfo ParseCpuInfo(std::string_view cpuinfo) {
   CpuInfo info;
   while (!cpuinfo.empty()) {

@@ -16,6 +16,19 @@ std::optional<std::uint64_t> MemInfo(std::string_view meminfo, std::string_view 
 // The chosen one of "always [madvise] never".
 std::optional<std::string> ChosenOption(std::string_view text);
 
+// The soft limit of locked memory in bytes, kUnlimited for none.
+inline constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
+
+// What `systemctl show -p LoadState,MainPID,LimitMEMLOCK UNIT` says.
+struct UnitState {
+  int main_pid = 0;  // 0: it does not run
+  std::uint64_t locked_memory = 0;
+};
+// Nothing when there is no such unit, or no service manager.
+std::optional<UnitState> ParseUnitState(std::string_view properties);
+// The same of a process: /proc/PID/limits.
+std::optional<std::uint64_t> LockedMemoryLimit(std::string_view limits);
+
 struct CpuInfo {
   std::string name;  // of the first processor; empty when the file does not say
   std::set<std::string, std::less<>> flags;

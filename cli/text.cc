@@ -34,7 +34,7 @@ std::string WithUnit(double value, double step, const T& units) {
   return FormatNumber(value, digits) + units[unit];
 }
 
-bool IsControl(std::uint32_t c) { return c < 0x20 || (c >= 0x7F && c < 0xA0); }
+bool IsControl(std::uint32_t c) { return c < 0x20 || (c >= 0x7F && c < 0xA0) || IsBidirectionalControl(c); }
 
 }  // namespace
 

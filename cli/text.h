@@ -23,8 +23,8 @@ std::string FormatNumber(double value, int digits);
 // "250ms", "30s", "5m", "2h", "1d", or a bare number of seconds; above 0. Nothing for anything else.
 std::optional<Duration> ParseDuration(std::string_view text);
 
-// Without control characters (line breaks and tabs stay), so that what a model or a file says cannot drive the terminal. Invalid UTF-8
-// becomes U+FFFD.
+// Without control characters, those for the direction of writing included (line breaks and tabs stay), so that what a model or a file says
+// cannot drive the terminal. Invalid UTF-8 becomes U+FFFD.
 std::string Printable(std::string_view text);
 // The same on one line, cut to `max_bytes` (at a code point) with "..." behind.
 std::string PrintableLine(std::string_view text, std::size_t max_bytes);

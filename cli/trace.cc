@@ -1,4 +1,5 @@
-// inferctl trace ID: where one request spent its time, as the daemon's flight recorder has it, or a file that was written when it had.
+// inferctl trace ID: where one request spent its time, as the daemon's flight recorder has it, a file that was written when it had, or the
+// journal.
 #include <zlib.h>
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 
 #include "cli/commands.h"
 #include "cli/http_client.h"
+#include "cli/journal.h"
 #include "cli/text.h"
 
 namespace inferd::cli {
@@ -118,6 +120,7 @@ void AddTrace(CLI::App& app, Context& context) {
       if (!found) return context.Fail(found.error().message);
       request = *found;
     }
+    if (!request.is_object()) request = RequestOfJournal(AccessLineInJournal(*id));
     if (!request.is_object()) return context.Fail(answer ? ErrorMessage(*answer) : answer.error().message);
     if (*as_json) {
       std::printf("%s\n", request.dump(2, ' ', false, Json::error_handler_t::replace).c_str());

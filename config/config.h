@@ -62,6 +62,8 @@ struct Model {
   std::string kv_type;            // f16, f32
   bool prefix_cache = true;
   std::optional<int> threads;
+  bool pin_threads = false;
+  bool lock_memory = false;
   int warmup = 0;
   std::string chat;  // auto, on, off
 };

@@ -16,8 +16,8 @@
 #include "config/notify.h"
 #include "config/table.h"
 #include "config/value.h"
+#include "config/yaml_document.h"
 #include "runtime/base/utf8.h"
-#include "runtime/base/yaml_document.h"
 
 extern char** environ;
 

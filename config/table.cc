@@ -287,6 +287,22 @@ const std::array kKeys{
         .unset = "auto",
         .slot = [](Config& c, Indices i) -> Slot { return &c.models[i[0]].threads; },
         .help = "Compute threads of the model. auto takes one for each physical core that the process may use."},
+    Key{.name = "models[].pin_threads",
+        .kind = Kind::kBool,
+        .fallback = "false",
+        .slot = [](Config& c, Indices i) -> Slot { return &c.models[i[0]].pin_threads; },
+        .help =
+            "Bind each compute thread to one CPU of those that the process may use: one of each physical core first, and the next model "
+            "goes on where this one ends. Steadier token times on a machine that inferd has for itself; worse ones where others use "
+            "the same CPUs. Give each instance CPUs of its own (CPUAffinity= in its unit), because two would bind to the same. A "
+            "thread that cannot be bound ends the start."},
+    Key{.name = "models[].lock_memory",
+        .kind = Kind::kBool,
+        .fallback = "false",
+        .slot = [](Config& c, Indices i) -> Slot { return &c.models[i[0]].lock_memory; },
+        .help = "Keep the weights and the KV cache from being paged out: the weights from the start, the KV cache as it is first used. "
+                "Both count in full against the limit of locked memory, LimitMEMLOCK in the unit (the packaged one allows all); "
+                "where it is too low the model is not served, and the message says so. inferctl doctor shows the limit."},
     Key{.name = "models[].warmup",
         .kind = Kind::kInteger,
         .fallback = "10",

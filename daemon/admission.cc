@@ -47,10 +47,14 @@ ShedPoint LoadingPoint(const Lifecycle& lifecycle) {
           }};
 }
 
-ShedPoint AuthPoint(const Keys& keys) {
-  return {"auth", [&keys](Candidate& candidate) -> std::optional<ApiError> {
+ShedPoint AuthPoint(const Keys& keys, const LocalNames& names) {
+  return {"auth", [&keys, &names](Candidate& candidate) -> std::optional<ApiError> {
             const std::shared_ptr<const KeyStore> store = *keys.Get();
-            if (store == nullptr) return std::nullopt;
+            if (store == nullptr) {
+              if (names.Has(candidate.head.Find("host"))) return std::nullopt;
+              return FromRefusal(RefusalReason::kForbidden,
+                                 "the Host header names another machine: without API keys only this machine's own names are answered", {});
+            }
             const std::string_view header = candidate.head.Find("authorization");
             if (header.empty()) {
               return FromRefusal(RefusalReason::kUnauthorized, "an API key is needed: send the header Authorization: Bearer KEY", {});
@@ -84,11 +88,11 @@ ShedPoint QueuePoint(const ServedModels& models) {
           }};
 }
 
-Admission MakeAdmission(const Lifecycle& lifecycle, const Keys& keys, const ServedModels& models) {
+Admission MakeAdmission(const Lifecycle& lifecycle, const Keys& keys, const LocalNames& names, const ServedModels& models) {
   Admission admission;
   admission.Add(DrainingPoint(lifecycle));
   admission.Add(LoadingPoint(lifecycle));
-  admission.Add(AuthPoint(keys));
+  admission.Add(AuthPoint(keys, names));
   admission.Add(QueuePoint(models));
   return admission;
 }

@@ -15,6 +15,7 @@
 #include "daemon/api/http.h"
 #include "daemon/api/keys.h"
 #include "daemon/lifecycle.h"
+#include "daemon/local_names.h"
 #include "daemon/served_models.h"
 #include "daemon/shared_value.h"
 
@@ -54,11 +55,12 @@ using Keys = SharedValue<std::shared_ptr<const KeyStore>>;
 
 ShedPoint DrainingPoint(const Lifecycle& lifecycle);
 ShedPoint LoadingPoint(const Lifecycle& lifecycle);
-ShedPoint AuthPoint(const Keys& keys);
+// Without keys everybody on this machine may ask, by a name of the machine's own: `names`.
+ShedPoint AuthPoint(const Keys& keys, const LocalNames& names);
 // Every model's queue is full: which one is asked for does not matter.
 ShedPoint QueuePoint(const ServedModels& models);
 
 // The points in their order. Everything must outlive the result.
-Admission MakeAdmission(const Lifecycle& lifecycle, const Keys& keys, const ServedModels& models);
+Admission MakeAdmission(const Lifecycle& lifecycle, const Keys& keys, const LocalNames& names, const ServedModels& models);
 
 }  // namespace inferd::daemon

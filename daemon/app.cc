@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -14,10 +13,12 @@
 #include <fstream>
 #include <mutex>
 #include <optional>
+#include <sstream>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "config/reload_report.h"
 #include "config/value.h"
 #include "daemon/access_log.h"
 #include "daemon/admission.h"
@@ -30,6 +31,7 @@
 #include "daemon/prompts.h"
 #include "daemon/reload.h"
 #include "daemon/version.h"
+#include "runtime/base/thread.h"
 #include "runtime/engine/fault_injection.h"
 
 namespace inferd::daemon {
@@ -43,6 +45,18 @@ constexpr std::size_t kStepRing = 16384;
 constexpr Duration kCutGrace = std::chrono::seconds(2);
 // A connection that was taken just before a drain gets this long to send its first request.
 constexpr Duration kLateRequest = std::chrono::milliseconds(250);
+
+// Whether a model that could not be loaded may be loadable at the next start with the same configuration and the same files.
+bool HealsByItself(Code code) {
+  switch (code) {
+    case Code::kNotFound:
+    case Code::kInvalidArgument:
+    case Code::kUnsupported:
+    case Code::kCorrupt:
+    case Code::kResourceExhausted: return false;
+    default: return true;
+  }
+}
 
 std::vector<std::string> NamesOf(const config::Config& config) {
   std::vector<std::string> names;
@@ -133,7 +147,8 @@ struct App::Impl {
         models(NamesOf(start_config)),
         keys(nullptr),
         settings(SettingsOf(start_config)),
-        admission(MakeAdmission(lifecycle, keys, models)),
+        names(start_config.api.listen, HostName()),
+        admission(MakeAdmission(lifecycle, keys, names, models)),
         api({.clock = clock,
              .ledger = ledger,
              .lifecycle = lifecycle,
@@ -160,6 +175,7 @@ struct App::Impl {
               .drain = drain,
               .watchdog_feeds = attendant.feeds(),
               .keys = keys,
+              .audit = audit,
               .requests = requests,
               .steps = steps},
         attendant(
@@ -177,7 +193,9 @@ struct App::Impl {
   Result<> WritePorts() const;
   void LoadModels();
   int Serve();
-  void Reload();
+  // What is wrong with the new configuration; then the running one stays.
+  std::vector<std::string> Reload();
+  void AnswerReload();
   void Drain();
   void SaveEvidence(const std::string& why);
   void Cut(std::string_view why);
@@ -202,6 +220,7 @@ struct App::Impl {
   ServedModels models;
   Keys keys;
   SharedValue<ApiSettings> settings;
+  const LocalNames names;
   Admission admission;
   RouteCounters routes;
   OpenCalls open_calls;
@@ -285,20 +304,24 @@ Result<> App::Impl::WritePorts() const {
 }
 
 void App::Impl::LoadModels() {
-  ::prctl(PR_SET_NAME, "loader");
+  const ThreadSetup thread("loader");
   const auto fail = [this](Status status) {
     load_error = std::move(status);
     loader_bell.Ring();
   };
   try {
+    if (auto found = FindModelFiles(start_config.models); !found) return fail(std::move(found).error());
     loaded.reserve(start_config.models.size());
+    std::size_t bound_threads = 0;
     for (std::size_t i = 0; i < start_config.models.size() && !stop_loading; ++i) {
       const config::Model& wanted = start_config.models[i];
       lifecycle.MoveTo(State::kLoading, "loading the model " + wanted.name);
-      auto model = LoadModel(wanted, start_config.queue, static_cast<std::uint16_t>(i), clock, ledger, steps, stop_loading, loaded_percent);
+      auto model = LoadModel(wanted, start_config.queue, static_cast<std::uint16_t>(i), bound_threads, clock, ledger, steps, stop_loading,
+                             loaded_percent);
       if (!model) return fail(std::move(model).error());
-      model->engine->Start();
+      if (auto started = model->engine->Start(); !started) return fail(std::move(started).error());
       const ModelFacts& facts = model->served.facts;
+      if (wanted.pin_threads) bound_threads += static_cast<std::size_t>(model->engine->options().threads);
       Log(logging::ModelLoaded{.architecture = facts.architecture,
                                .quantization = facts.quantization,
                                .parameters = facts.parameters,
@@ -306,6 +329,8 @@ void App::Impl::LoadModels() {
                                .kv_cache_bytes = model->engine->options().kv_cache_bytes,
                                .threads = model->engine->options().threads,
                                .kernels = facts.kernels,
+                               .cpus = facts.cpus.empty() ? std::nullopt : std::optional<std::string_view>(facts.cpus),
+                               .locked_bytes = facts.locked_bytes == 0 ? std::nullopt : std::optional(facts.locked_bytes),
                                .no_chat = model->served.chat ? std::nullopt : std::optional<std::string_view>(model->served.why_no_chat)},
           {.model = wanted.name});
       audit.Enter("model_load", "daemon", wanted.name, "ok", "sha256 " + facts.sha256);
@@ -323,20 +348,16 @@ void App::Impl::LoadModels() {
   }
 }
 
-void App::Impl::Reload() {
+std::vector<std::string> App::Impl::Reload() {
   ReopenLog();
   Log(Level::kInfo, "reloading the configuration");
   auto plan = PlanReload(options.sources, Running());
   if (!plan) {
-    reload.last_successful = false;
     audit.Enter("config_reload", "SIGHUP", options.sources.file, "refused", plan.error().message);
-    std::string_view faults = plan.error().message;
-    while (!faults.empty()) {
-      const std::size_t end = faults.find('\n');
-      Log(logging::ReloadRefused{.fault = faults.substr(0, end)});
-      faults.remove_prefix(end == std::string_view::npos ? faults.size() : end + 1);
-    }
-    return;
+    std::vector<std::string> faults;
+    std::istringstream lines(plan.error().message);
+    for (std::string line; std::getline(lines, line);) faults.push_back(line);
+    return faults;
   }
   keys.Set(plan->keys);
   if (observability) observability->SetRules(std::move(plan->rules));
@@ -356,9 +377,24 @@ void App::Impl::Reload() {
     const std::lock_guard lock(running_mutex);
     running = std::move(plan->config);
   }
-  reload.last_successful = true;
   reload.last_success_ns = clock.WallNow().time_since_epoch().count();
   Log(Level::kInfo, "reloaded the configuration");
+  return {};
+}
+
+// Reloads, and tells whoever waits for it what came of it.
+void App::Impl::AnswerReload() {
+  config::ReloadReport report{.begun = clock.Now(), .faults = {}};
+  try {
+    report.faults = Reload();
+  } catch (const std::exception& e) {
+    report.faults = {e.what()};
+  }
+  reload.last_successful = report.faults.empty();
+  for (const std::string& fault : report.faults) Log(logging::ReloadRefused{.fault = fault});
+  if (const std::string path = config::ReloadReportPath(); !path.empty()) {
+    if (const auto written = config::WriteReloadReport(path, report); !written) Log(Level::kError, written.error().message);
+  }
 }
 
 void App::Impl::Cut(std::string_view why) {
@@ -377,7 +413,8 @@ void App::Impl::SaveEvidence(const std::string& why) {
     ProcessLog().Drain(kLastWords);
     return;
   }
-  const std::string report = StallReport(views, why) + (observability ? observability->LastRecords() + observability->Exposition() : "");
+  const std::string report =
+      EnginesAsComments(views, "was stalled: " + why) + (observability ? observability->LastRecords() + observability->Exposition() : "");
   if (const auto saved = SaveFlightData(folder + "/flight", report, clock.WallNow()); saved) {
     Log(Level::kCritical, "flight data saved to " + *saved);
   } else {
@@ -449,7 +486,7 @@ int App::Impl::Serve() {
     if (fds[1].revents != 0) {
       loader_bell.Silence();
       Log(Level::kCritical, "a model cannot be served: " + load_error->message);
-      return kExitFailure;
+      return HealsByItself(load_error->code) ? kExitFailure : kExitUsage;
     }
     if (fds[2].revents != 0) news_bell.Silence();
     const int number = signals.Take();
@@ -457,12 +494,7 @@ int App::Impl::Serve() {
       // Before it is ready the service manager waits for that word already.
       const bool ready = lifecycle.ready();
       if (ready) options.service.Reloading(clock.Now());
-      try {
-        Reload();
-      } catch (const std::exception& e) {
-        reload.last_successful = false;
-        Log(logging::ReloadRefused{.fault = e.what()});
-      }
+      AnswerReload();
       if (ready) options.service.Ready();
     }
     if (number == SIGTERM || number == SIGINT) {

@@ -19,7 +19,7 @@ struct AppOptions {
 
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailure = 1;
-inline constexpr int kExitUsage = 2;
+inline constexpr int kExitUsage = 2;  // trying again will not help: the configuration, a model file or the usage is wrong
 
 class App {
  public:

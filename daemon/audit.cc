@@ -8,7 +8,7 @@
 namespace inferd::daemon {
 namespace {
 
-constexpr int kRefusedPerSecond = 10;
+constexpr int kBoundPerSecond = 10;
 
 }  // namespace
 
@@ -41,26 +41,40 @@ void Auditor::Enter(std::string_view act, std::string_view actor, std::string_vi
                 .detail = std::string(detail)});
 }
 
-void Auditor::EnterRefused(const CallEnd& end) {
-  if (!log_ || (end.status != 401 && end.status != 403)) return;
-  std::string detail(end.message);
-  {
-    const std::lock_guard lock(mutex_);
-    const MonotonicTime now = clock_.Now();
-    if (now - window_ >= std::chrono::seconds(1)) {
-      window_ = now;
-      entered_ = 0;
-    }
-    if (++entered_ > kRefusedPerSecond) {
-      ++passed_over_;
-      return;
-    }
-    if (const std::uint64_t more = std::exchange(passed_over_, 0); more > 0) {
-      detail += "; " + std::to_string(more) + " more refusals before it were not entered";
-    }
+std::optional<std::uint64_t> Auditor::Bound::Pass(MonotonicTime now) {
+  const std::lock_guard lock(mutex_);
+  if (now - window_ >= std::chrono::seconds(1)) {
+    window_ = now;
+    entered_ = 0;
   }
-  const std::string_view tenant = end.record != nullptr ? end.record->tenant.view() : std::string_view();
-  Enter("authentication", tenant.empty() ? "unknown" : tenant, end.path.substr(0, 200), "refused", detail, end.peer);
+  if (++entered_ > kBoundPerSecond) {
+    ++passed_over_;
+    return std::nullopt;
+  }
+  return std::exchange(passed_over_, 0);
 }
+
+void Auditor::EnterBounded(Bound& bound, std::string_view act, const KeyUse& use, std::string_view outcome) {
+  if (!log_) return;
+  const auto passed_over = bound.Pass(clock_.Now());
+  if (!passed_over) return;
+  std::string detail(use.detail);
+  if (*passed_over > 0) {
+    detail += (detail.empty() ? "" : "; ") + std::to_string(*passed_over) + " more of this kind before it were not entered";
+  }
+  Enter(act, use.holder.empty() ? "unknown" : use.holder, use.path.substr(0, 200), outcome, detail, use.client);
+}
+
+void Auditor::EnterRefused(const CallEnd& end) {
+  if (end.status != 401 && end.status != 403) return;
+  EnterRefused(KeyUse{.holder = end.record != nullptr ? end.record->tenant.view() : std::string_view(),
+                      .client = end.peer,
+                      .path = end.path,
+                      .detail = end.message});
+}
+
+void Auditor::EnterRefused(const KeyUse& use) { EnterBounded(refusals_, "authentication", use, "refused"); }
+
+void Auditor::EnterAdmin(const KeyUse& use) { EnterBounded(admin_, "admin_access", use, "ok"); }
 
 }  // namespace inferd::daemon

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,18 +29,42 @@ class Auditor {
   // By whom: "daemon", a signal, the name of a key.
   void Enter(std::string_view act, std::string_view actor, std::string_view target, std::string_view outcome, std::string_view detail = {},
              std::string_view client = {});
-  // A call that was refused for its key, or for having none. Somebody who tries many keys fills the log with ten lines a second and a
-  // count.
+
+  // What somebody asked, and with whose key; empty when the key is nobody's.
+  struct KeyUse {
+    std::string_view holder = {};
+    std::string_view client = {};
+    std::string_view path = {};
+    std::string_view detail = {};
+  };
+  // A call that was refused for its key, or for having none, on either plane. Somebody who tries many keys fills the log with ten lines a
+  // second and a count.
   void EnterRefused(const CallEnd& end);
+  void EnterRefused(const KeyUse& use);
+  // A key has opened what only an administrator may see or do. As bounded as refusals, and apart from them: who tries many keys cannot hide it.
+  void EnterAdmin(const KeyUse& use);
 
  private:
+  // At most so many acts of one kind in a second; how many were passed over is told by the next one that is entered.
+  class Bound {
+   public:
+    // Nothing when this one is passed over; otherwise how many were.
+    std::optional<std::uint64_t> Pass(MonotonicTime now);
+
+   private:
+    std::mutex mutex_;
+    MonotonicTime window_{};
+    int entered_ = 0;  // in this second
+    std::uint64_t passed_over_ = 0;
+  };
+
+  void EnterBounded(Bound& bound, std::string_view act, const KeyUse& use, std::string_view outcome);
+
   const Clock& clock_;
   logging::FileCalls files_;
   std::unique_ptr<logging::AuditLog> log_;
-  std::mutex mutex_;
-  MonotonicTime window_{};
-  int entered_ = 0;  // in this second
-  std::uint64_t passed_over_ = 0;
+  Bound refusals_;
+  Bound admin_;
 };
 
 }  // namespace inferd::daemon

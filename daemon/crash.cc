@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -32,10 +33,13 @@ constexpr std::array kSignals{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 constexpr std::size_t kSteps = 64;
 constexpr int kFrames = 64;
 constexpr std::string_view kPrefix = "crash-";
+constexpr std::string_view kSuffix = ".txt";
+constexpr std::size_t kName = 48;    // room for time, process id and suffix
 constexpr std::size_t kReports = 8;  // kept in the folder, at most
 
 // Plain memory: a handler may touch nothing that allocates or locks.
 std::array<char, 4096> g_path{};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+std::size_t g_path_prefix = 0;    // of g_path, up to the report's time; 0 when no report is to be written
 std::atomic<const logging::FlightRecorder*> g_recorder{nullptr};
 std::atomic<bool> g_crashing{false};
 int g_patience_ms = 1000;                            // that the reader of a full pipe is waited for, once
@@ -113,6 +117,35 @@ void WriteEvidence(int fd, int number, const siginfo_t* info) {
   });
 }
 
+// Appends `value` in as many digits to what ends at `at`; where that ends now.
+char* PutDigits(char* at, std::uint64_t value, int digits) {
+  for (int i = digits; i > 0; --i, value /= 10) at[i - 1] = static_cast<char>('0' + value % 10);
+  return at + digits;
+}
+
+// The report's name: a process id comes again, and after a restart of the machine soon.
+const char* ReportPath(std::chrono::system_clock::time_point now, std::uint64_t pid) {
+  const auto day = std::chrono::floor<std::chrono::days>(now);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss time(std::chrono::floor<std::chrono::seconds>(now - day));
+  char* at = g_path.data() + g_path_prefix;
+  at = PutDigits(at, static_cast<std::uint64_t>(static_cast<int>(date.year())), 4);
+  at = PutDigits(at, static_cast<unsigned>(date.month()), 2);
+  at = PutDigits(at, static_cast<unsigned>(date.day()), 2);
+  *at++ = 'T';
+  at = PutDigits(at, static_cast<std::uint64_t>(time.hours().count()), 2);
+  at = PutDigits(at, static_cast<std::uint64_t>(time.minutes().count()), 2);
+  at = PutDigits(at, static_cast<std::uint64_t>(time.seconds().count()), 2);
+  *at++ = 'Z';
+  *at++ = '-';
+  int digits = 1;
+  for (std::uint64_t rest = pid; rest > 9; rest /= 10) ++digits;
+  at = PutDigits(at, pid, digits);
+  for (const char c : kSuffix) *at++ = c;
+  *at = '\0';
+  return g_path.data();
+}
+
 void Copy(int from, int to) {
   std::array<char, 4096> block;
   ::lseek(from, 0, SEEK_SET);
@@ -126,7 +159,9 @@ void OnCrash(int number, siginfo_t* info, void*) {
     // In memory first: backtrace_symbols_fd waits for whoever reads, and the disk may be full.
     const int memory = ::memfd_create("crash", MFD_CLOEXEC);
     WriteEvidence(memory, number, info);
-    const int file = g_path[0] == '\0' ? -1 : ::open(g_path.data(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    const int file = g_path_prefix == 0 ? -1
+                                        : ::open(ReportPath(std::chrono::system_clock::now(), static_cast<std::uint64_t>(::getpid())),
+                                                 O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (file >= 0) {
       Copy(memory, file);
       ::fsync(file);
@@ -155,7 +190,8 @@ void InstallCrashHandler(const std::string& folder) {
     std::error_code ignored;
     fs::create_directories(folder, ignored);
     RemoveOldest(folder);
-    std::snprintf(g_path.data(), g_path.size(), "%s/%s%d.txt", folder.c_str(), kPrefix.data(), static_cast<int>(::getpid()));
+    const int written = std::snprintf(g_path.data(), g_path.size() - kName, "%s/%s", folder.c_str(), kPrefix.data());
+    if (written > 0 && static_cast<std::size_t>(written) < g_path.size() - kName) g_path_prefix = static_cast<std::size_t>(written);
   }
   std::array<void*, 4> frames;
   ::backtrace(frames.data(), static_cast<int>(frames.size()));  // loads what it needs now

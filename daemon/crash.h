@@ -1,7 +1,7 @@
 // A crash (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT) leaves evidence and then ends the process as it would have without us: same signal,
-// same core. The evidence is a text file crash-<pid>.txt in the state directory: the signal, a backtrace (addresses that addr2line and gdb
-// understand), and the last engine steps. The newest eight reports are kept. In the handler only what signal-safety(7) allows is called;
-// backtrace(3) is, once it has been called before.
+// same core. The evidence is a text file crash-YYYYMMDDTHHMMSSZ-<pid>.txt in the state directory, with the time of the crash: the signal, a
+// backtrace (addresses that addr2line and gdb understand), and the last engine steps. The newest eight reports are kept. In the handler
+// only what signal-safety(7) allows is called; backtrace(3) is, once it has been called before.
 #pragma once
 
 #include <string>

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <mutex>
 #include <system_error>
 #include <vector>
 
@@ -57,6 +58,8 @@ void RemoveOldest(const fs::path& folder, const fs::path& keep, const FlightData
 }  // namespace
 
 Result<std::string> SaveFlightData(const std::string& folder, std::string_view text, WallTime now, const FlightDataLimits& limits) {
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock(one_at_a_time);
   if (text.size() > limits.bytes) return Error(Code::kResourceExhausted, folder + ": flight data over the limit of its folder");
   std::error_code error;
   fs::create_directories(folder, error);
@@ -75,7 +78,7 @@ Result<std::string> SaveFlightData(const std::string& folder, std::string_view t
   return path.string();
 }
 
-std::string StallReport(const Views& views, std::string_view why) {
+std::string EnginesAsComments(const Views& views, std::string_view why) {
   const MonotonicTime now = views.clock.Now();
   const auto age = [now](MonotonicTime then) {
     if (then == MonotonicTime{}) return std::string("-");
@@ -83,7 +86,7 @@ std::string StallReport(const Views& views, std::string_view why) {
     std::snprintf(text, sizeof(text), "%.3f s", ToSeconds(now - then));
     return std::string(text);
   };
-  std::string text = "# inferd " + std::string(Version()) + " (" + std::string(Revision()) + ") was stalled: " + std::string(why) + "\n";
+  std::string text = "# inferd " + std::string(Version()) + " (" + std::string(Revision()) + ") " + std::string(why) + "\n";
   for (std::size_t i = 0; i < views.models.size(); ++i) {
     const ServedModel* model = views.models.at(i);
     if (model == nullptr) continue;

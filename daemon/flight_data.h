@@ -1,4 +1,5 @@
-// Evidence that outlives the process: a text saved to the state directory before a stalled daemon is ended. Bounded in number and bytes.
+// Evidence that outlives the moment: a text saved to the state directory before a stalled daemon is ended, and when a critical alert fires.
+// Bounded in number and bytes.
 #pragma once
 
 #include <cstdint>
@@ -18,11 +19,11 @@ struct FlightDataLimits {
 
 // Writes `text` to a new file flight-YYYYMMDDTHHMMSS.mmmZ.txt in `folder`, which is made when it is missing; whoever looks sees the whole
 // file or none. Then removes the oldest files over the limits, never the new one. The new file's path. kIo when it cannot be written,
-// kResourceExhausted when it alone is over the limit. One caller at a time.
+// kResourceExhausted when it alone is over the limit. Thread-safe.
 Result<std::string> SaveFlightData(const std::string& folder, std::string_view text, WallTime now, const FlightDataLimits& limits = {});
 
-// What is seen of the engines from outside: a stalled one cannot be asked. Comment lines of Prometheus's text format, so that an exposition
-// may follow and its tools read the whole.
-std::string StallReport(const Views& views, std::string_view why);
+// What is seen of the engines from outside: a stalled one cannot be asked. `why` heads it. Comment lines of Prometheus's text format, so
+// that an exposition may follow and its tools read the whole.
+std::string EnginesAsComments(const Views& views, std::string_view why);
 
 }  // namespace inferd::daemon

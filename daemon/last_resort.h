@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/thread.h"
 
 namespace inferd::daemon {
 
@@ -17,6 +18,7 @@ class LastResort {
   // `act` is called at most once, after `limit` of real time.
   LastResort(Duration limit, std::function<void()> act)
       : thread_([this, limit, act = std::move(act)] {
+          const ThreadSetup setup("last-resort");
           std::unique_lock lock(mutex_);
           if (!over_.wait_for(lock, limit, [this] { return done_; })) act();
         }) {}

@@ -34,7 +34,7 @@ struct State {
   }
 
   std::shared_ptr<logging::Output> ErrorOutput(logging::Output::Wants wants, std::string_view format = "auto") {
-    if (logging::IsJournal(STDERR_FILENO)) return std::make_shared<logging::JournalOutput>(counters, std::move(wants));
+    if (logging::IsJournal(STDERR_FILENO)) return std::make_shared<logging::JournalOutput>(clock, counters, std::move(wants));
     logging::TextFormat how = logging::FormatFor(STDERR_FILENO);
     if (format == "json") how = logging::TextFormat::kJson;
     if (format == "text" && how == logging::TextFormat::kJson) how = logging::TextFormat::kText;

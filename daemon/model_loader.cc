@@ -1,7 +1,10 @@
 #include "daemon/model_loader.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -9,6 +12,7 @@
 
 #include "runtime/base/sha256.h"
 #include "runtime/model/chat_template.h"
+#include "runtime/model/compute_pool.h"
 #include "runtime/model/model.h"
 
 namespace inferd::daemon {
@@ -22,15 +26,39 @@ Status WithPath(const std::string& path, Status status) {
   return status;
 }
 
+// The CPU of each thread, beginning with the `first`th of those that are allowed; over again when there are more threads than CPUs.
+std::vector<int> CpusFor(const std::vector<int>& allowed, std::size_t first, std::size_t threads) {
+  std::vector<int> cpus;
+  for (std::size_t i = 0; i < threads && !allowed.empty(); ++i) cpus.push_back(allowed[(first + i) % allowed.size()]);
+  return cpus;
+}
+
 }  // namespace
 
-Result<LoadedModel> LoadModel(const config::Model& wanted, const config::Queue& queue, std::uint16_t index, const Clock& clock,
-                              engine::Ledger& ledger, Ring<engine::StepRecord>& steps, const std::atomic<bool>& stop,
+Result<> FindModelFiles(const std::vector<config::Model>& models) {
+  std::string missing;
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    // Whatever else may be wrong with a file is said by who opens it.
+    if (::access(models[i].path.c_str(), F_OK) == 0 || errno != ENOENT) continue;
+    missing += "models[" + std::to_string(i) + "].path: " + models[i].path + " does not exist; ";
+  }
+  if (missing.empty()) return {};
+  return Error(Code::kNotFound, missing +
+                                    "put a GGUF file there or name another in the configuration (the package inferd-demo-model has one "
+                                    "for a first try), then start inferd again");
+}
+
+Result<LoadedModel> LoadModel(const config::Model& wanted, const config::Queue& queue, std::uint16_t index, std::size_t first_cpu,
+                              const Clock& clock, engine::Ledger& ledger, Ring<engine::StepRecord>& steps, const std::atomic<bool>& stop,
                               std::atomic<int>& percent) {
   const auto failed = [&](Status status) { return tl::unexpected<Status>(WithPath(wanted.path, std::move(status))); };
   const MonotonicTime begin = clock.Now();
   auto model = model::Model::Load(wanted.path, {.threads = wanted.threads.value_or(0), .kernels = {}});
   if (!model) return failed(std::move(model).error());
+  // Before anything is read: who has too low a limit learns it at once. Reading the file then locks it, page by page.
+  if (wanted.lock_memory) {
+    if (auto locked = (*model)->file().mapping().Lock(); !locked) return failed(std::move(locked).error());
+  }
   auto tokenizer = model::Tokenizer::FromGguf((*model)->file());
   if (!tokenizer) return failed(std::move(tokenizer).error());
 
@@ -56,6 +84,8 @@ Result<LoadedModel> LoadModel(const config::Model& wanted, const config::Queue& 
                   .file_bytes = (*model)->file().size(),
                   // Brings the whole file into the page cache, too: the first step would have to do that otherwise.
                   .sha256 = Sha256Hex(bytes, go_on),
+                  .locked_bytes = 0,
+                  .cpus = {},
                   .load_time = {},
                   // Now, while nothing else computes on it and its file is in the page cache.
                   .peak = model::MeasureRoofline(**model, clock, kMeasuring)};
@@ -75,6 +105,14 @@ Result<LoadedModel> LoadModel(const config::Model& wanted, const config::Queue& 
     }
   }
 
+  std::vector<int> cpus;
+  if (wanted.pin_threads) {
+    cpus = CpusFor(model::AllowedCpus(), first_cpu, static_cast<std::size_t>((*model)->threads()));
+    if (cpus.empty()) return failed({Code::kIo, "cannot bind threads: the system does not say which CPUs they may use"});
+    if (auto pinned = (*model)->PinThreads(cpus); !pinned) return failed(std::move(pinned).error());
+    for (const int cpu : cpus) served.facts.cpus += (served.facts.cpus.empty() ? "" : ",") + std::to_string(cpu);
+  }
+
   const engine::EngineOptions options{.model_index = index,
                                       .context = wanted.context.value_or(0),
                                       .max_running = wanted.max_running,
@@ -84,6 +122,8 @@ Result<LoadedModel> LoadModel(const config::Model& wanted, const config::Queue& 
                                       .kv_type = wanted.kv_type == "f32" ? model::KvType::kF32 : model::KvType::kF16,
                                       .prefix_cache = wanted.prefix_cache,
                                       .threads = wanted.threads.value_or(0),
+                                      .lock_kv_cache = wanted.lock_memory,
+                                      .cpu = cpus.empty() ? std::nullopt : std::optional(cpus[0]),
                                       .priority_aging = queue.aging};
   loaded.tokenizer = std::move(*tokenizer);
   auto engine = engine::Engine::Create(std::move(*model), *loaded.tokenizer, options, clock, ledger, steps);
@@ -92,6 +132,7 @@ Result<LoadedModel> LoadModel(const config::Model& wanted, const config::Queue& 
   served.tokenizer = loaded.tokenizer.get();
   served.engine = loaded.engine.get();
   served.context = loaded.engine->options().context;
+  if (wanted.lock_memory) served.facts.locked_bytes = bytes.size() + loaded.engine->options().kv_cache_bytes;
   served.facts.load_time = clock.Now() - begin;
   percent = 100;
   return loaded;

@@ -23,9 +23,13 @@ struct LoadedModel {
   ServedModel served;  // points at the two above
 };
 
-// Not started yet. The message of an error begins with the path. `percent` rises to 100 on the way.
-Result<LoadedModel> LoadModel(const config::Model& wanted, const config::Queue& queue, std::uint16_t index, const Clock& clock,
-                              engine::Ledger& ledger, Ring<engine::StepRecord>& steps, const std::atomic<bool>& stop,
+// kNotFound names every configured file that is not there. Before the first is loaded: loading takes its time.
+Result<> FindModelFiles(const std::vector<config::Model>& models);
+
+// Not started yet. The message of an error begins with the path. `percent` rises to 100 on the way. `first_cpu` counts the CPUs that
+// threads of other models are bound to.
+Result<LoadedModel> LoadModel(const config::Model& wanted, const config::Queue& queue, std::uint16_t index, std::size_t first_cpu,
+                              const Clock& clock, engine::Ledger& ledger, Ring<engine::StepRecord>& steps, const std::atomic<bool>& stop,
                               std::atomic<int>& percent);
 
 // Passes of different lengths through the started engine, one after the other. Returns early when `stop` becomes true. kInternal when the

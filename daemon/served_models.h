@@ -37,7 +37,9 @@ struct ModelFacts {
   std::uint64_t parameters = 0;
   std::uint64_t weight_bytes = 0;  // streamed by one step
   std::uint64_t file_bytes = 0;
-  std::string sha256;  // of the file, in hex
+  std::string sha256;              // of the file, in hex
+  std::uint64_t locked_bytes = 0;  // of weights and KV cache: never paged out
+  std::string cpus;                // "0,1": of the compute threads; empty when they are not bound
   Duration load_time{};
   model::Roofline peak{};  // of the machine, with this model
 };

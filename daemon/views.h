@@ -1,5 +1,5 @@
 // What the rest of the daemon (metrics, health, status, the recorder) may look at. Everything is owned by App and outlives whatever is
-// given a Views; all of it may be read from any thread while the daemon runs. The rings are the exception: one recorder empties them.
+// given a Views; all of it may be used from any thread while the daemon runs. The rings are the exception: one recorder empties them.
 #pragma once
 
 #include <atomic>
@@ -26,6 +26,8 @@
 
 namespace inferd::daemon {
 
+class Auditor;
+
 struct ReloadOutcome {
   std::atomic<bool> last_successful{true};
   std::atomic<std::int64_t> last_success_ns{0};  // wall time; the start of the daemon before the first reload
@@ -50,6 +52,7 @@ struct Views {
   const DrainState& drain;
   const std::atomic<std::uint64_t>& watchdog_feeds;
   const Keys& keys;
+  Auditor& audit;  // enters who was refused, and who has read what only an administrator may
   Ring<engine::RequestRecord>& requests;
   Ring<engine::StepRecord>& steps;  // of all engines
 };

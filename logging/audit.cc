@@ -1,7 +1,6 @@
 #include "logging/audit.h"
 
 #include <fcntl.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -20,6 +19,7 @@
 #include "logging/format.h"
 #include "logging/json.h"
 #include "runtime/base/sha256.h"
+#include "runtime/base/thread.h"
 
 namespace inferd::logging {
 namespace {
@@ -169,6 +169,10 @@ Result<std::unique_ptr<AuditLog>> AuditLog::Open(AuditOptions options, const Clo
                                                  std::function<void(std::string)> trouble) {
   INFERD_ASSIGN_OR_RETURN(const std::uint64_t cut, CutUnfinished(options.path));
   INFERD_ASSIGN_OR_RETURN(AuditHead head, LastHead(options.path));
+  // Its own rotation leaves a file with a line in it.
+  struct stat info {};
+  const bool emptied = head.seq > 0 && (::stat(options.path.c_str(), &info) != 0 || info.st_size == 0);
+  const std::uint64_t last = head.seq;
   std::unique_ptr<AuditLog> log(new AuditLog(std::move(options), std::move(head), clock, calls, counters, std::move(trouble)));
   if (cut > 0) {
     log->Record({.act = "audit_recovered",
@@ -177,6 +181,15 @@ Result<std::unique_ptr<AuditLog>> AuditLog::Open(AuditOptions options, const Clo
                  .target = log->options_.path,
                  .outcome = "ok",
                  .detail = std::to_string(cut) + " bytes of an unfinished line were cut off"});
+  }
+  if (emptied) {
+    log->Record({.act = "audit_recovered",
+                 .actor = "daemon",
+                 .client = {},
+                 .target = log->options_.path,
+                 .outcome = "failed",
+                 .detail = "the file was empty or missing, though there are rotated ones: lines behind number " + std::to_string(last) +
+                           " may have been removed"});
   }
   return log;
 }
@@ -233,7 +246,7 @@ bool AuditLog::Write(const std::deque<std::pair<WallTime, AuditAct>>& acts) {
 }
 
 void AuditLog::Run() {
-  ::prctl(PR_SET_NAME, "audit");
+  const ThreadSetup thread("audit");
   std::unique_lock lock(mutex_);
   for (;;) {
     woken_.wait(lock, [this] { return stop_ || !waiting_.empty(); });
@@ -280,6 +293,7 @@ Result<AuditReport> VerifyAudit(const std::string& path, const AuditCheck& check
   for (const RotatedFile& file : ListRotated(path)) files.push_back(file.path);
   if (::access(path.c_str(), F_OK) == 0) files.push_back(path);
   if (files.empty()) return Error(Code::kNotFound, path + ": there is no such file, and none that was rotated from it");
+  const bool newest_missing = files.back() != path;
   AuditReport report;
   std::string last_file;
   std::uint64_t last_number = 0;
@@ -319,6 +333,13 @@ Result<AuditReport> VerifyAudit(const std::string& path, const AuditCheck& check
       last_file = file;
       last_number = number;
     }));
+  }
+  // A daemon begins a file with a line, and its first one says that it has started.
+  if (!report.fault && (newest_missing || last_file != path)) {
+    report.fault =
+        AuditReport::Fault{path, 0,
+                           newest_missing ? "is missing, though files that were rotated from it are there: its lines were removed"
+                                          : "is empty: its lines were removed, or none has been written yet"};
   }
   if (!report.fault && check.head && *check.head != report.head.hash) {
     report.fault = AuditReport::Fault{last_file, last_number,

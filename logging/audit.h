@@ -53,7 +53,8 @@ struct AuditHead {
 class AuditLog {
  public:
   // All must outlive this. `trouble` is told what goes wrong, from any thread. The chain goes on where the file ends; an unfinished last
-  // line, which a crash has left, is cut off and that is entered. kIo or kCorrupt when what is there cannot be read.
+  // line, which a crash has left, is cut off and that is entered; so is that the file is empty or missing behind rotated ones. kIo or
+  // kCorrupt when what is there cannot be read.
   static Result<std::unique_ptr<AuditLog>> Open(AuditOptions options, const Clock& clock, FileCalls& calls, LogCounters& counters,
                                                 std::function<void(std::string)> trouble);
   AuditLog(const AuditLog&) = delete;
@@ -100,7 +101,7 @@ struct AuditReport {
   AuditHead head;
   struct Fault {
     std::string file;
-    std::uint64_t line = 0;  // from 1
+    std::uint64_t line = 0;  // from 1; 0: the file as a whole
     std::string what;        // "was altered", "lines 3 to 5 are missing before it"
   };
   std::optional<Fault> fault;  // the first one

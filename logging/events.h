@@ -75,15 +75,18 @@ struct ModelLoaded {
   std::uint64_t kv_cache_bytes = 0;
   std::int64_t threads = 0;
   std::string_view kernels = {};
+  std::optional<std::string_view> cpus = {};
+  std::optional<std::uint64_t> locked_bytes = {};
   std::optional<std::string_view> no_chat = {};
-  static constexpr EventType kType{.name = "model_loaded",
-                                   .level = Level::kInfo,
-                                   .component = Component::kModel,
-                                   .message =
-                                       "model {model}: {architecture} {quantization}, {parameters} parameters, context {context}, "
-                                       "{threads} threads, kernels {kernels}, no chat: {no_chat}",
-                                   .help = "A model is in memory and its engine runs.",
-                                   .message_id = "3f1b0f4f7f5c4d7c9a6e2b1d8c0a5e03"};
+  static constexpr EventType kType{
+      .name = "model_loaded",
+      .level = Level::kInfo,
+      .component = Component::kModel,
+      .message =
+          "model {model}: {architecture} {quantization}, {parameters} parameters, context {context}, "
+          "{threads} threads, kernels {kernels}, on CPUs {cpus}, locked bytes: {locked_bytes}, no chat: {no_chat}",
+      .help = "A model is in memory and its engine runs.",
+      .message_id = "3f1b0f4f7f5c4d7c9a6e2b1d8c0a5e03"};
   static constexpr auto Fields() {
     return std::tuple{Field{"architecture", &ModelLoaded::architecture, "Family of the model: llama, qwen2, qwen3."},
                       Field{"quantization", &ModelLoaded::quantization, "Number format of most of its weights."},
@@ -92,6 +95,9 @@ struct ModelLoaded {
                       Field{"kv_cache_bytes", &ModelLoaded::kv_cache_bytes, "Memory for attention keys and values."},
                       Field{"threads", &ModelLoaded::threads, "Compute threads."},
                       Field{"kernels", &ModelLoaded::kernels, "Instruction set of its arithmetic."},
+                      Field{"cpus", &ModelLoaded::cpus, "The CPU of each compute thread, if they are bound (models[].pin_threads)."},
+                      Field{"locked_bytes", &ModelLoaded::locked_bytes,
+                            "Weights and KV cache that are not paged out, if they are locked (models[].lock_memory)."},
                       Field{"no_chat", &ModelLoaded::no_chat, "Why the model cannot chat, if it cannot."}};
   }
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <chrono>
+#include <set>
 #include <utility>
 
 #include "logging/format.h"
@@ -17,6 +19,10 @@ using engine::StepRecord;
 // "Processes" of the trace, which group its tracks.
 constexpr int kEngines = 1;
 constexpr int kRequests = 2;
+constexpr int kQueue = 3;
+
+// Tracks of an engine's workers follow its own.
+constexpr std::uint64_t kTracksPerEngine = engine::kStepWorkers + 1;
 
 bool Reached(MonotonicTime time) { return time != MonotonicTime{}; }
 
@@ -69,6 +75,21 @@ class TraceWriter {
     text += R"(,"s":"t","ts":)";
     AppendMicroseconds(at - begin_, text);
     events_.push_back({at - begin_, text + '}'});
+  }
+  // A span of time that others on the same track may overlap: viewers find place for them (the format's nestable async events).
+  void Overlapping(std::string_view name, int process, std::uint64_t thread, std::uint64_t id, MonotonicTime from, MonotonicTime to,
+                   std::string_view arguments) {
+    if (to < begin_ || to < from) return;
+    from = std::max(from, begin_);
+    const auto add = [&](char phase, MonotonicTime at, std::string_view tail) {
+      std::string text = Head(name, phase, process, thread);
+      text += R"(,"cat":"queue","id":)" + std::to_string(id) + R"(,"ts":)";
+      AppendMicroseconds(at - begin_, text);
+      text += tail;
+      events_.push_back({at - begin_, text + '}'});
+    };
+    add('b', from, ",\"args\":{" + std::string(arguments) + "}");
+    add('e', to, "");
   }
   void Counter(std::string_view name, int process, std::uint64_t thread, MonotonicTime at, std::uint64_t value) {
     if (at < begin_) return;
@@ -165,20 +186,22 @@ std::optional<RequestRecord> FlightRecorder::Find(std::string_view request_id) c
 }
 
 std::string ChromeTrace(std::span<const StepRecord> steps, std::span<const RequestRecord> requests, std::span<const std::string> models,
-                        MonotonicTime begin, WallTime wall_begin) {
+                        const TraceWindow& window) {
+  const MonotonicTime begin = window.begin;
   TraceWriter writer(begin);
   const auto model_name = [&](std::size_t index) {
     return index < models.size() ? std::string_view(models[index]) : std::string_view("other");
   };
   writer.Name("process_name", kEngines, 0, "engines");
   writer.Name("process_name", kRequests, 0, "requests");
-  std::vector<bool> named(models.size(), false);
+  writer.Name("process_name", kQueue, 0, "queue");
+  std::set<std::pair<int, std::uint64_t>> named;
+  const auto name_once = [&](int process, std::uint64_t track, const std::string& name) {
+    if (named.emplace(process, track).second) writer.Name("thread_name", process, track, name);
+  };
   for (const StepRecord& step : steps) {
-    const std::uint64_t track = step.model + 1U;
-    if (step.model < named.size() && !named[step.model]) {
-      named[step.model] = true;
-      writer.Name("thread_name", kEngines, track, "engine " + std::string(model_name(step.model)));
-    }
+    const std::uint64_t track = step.model * kTracksPerEngine + 1;
+    name_once(kEngines, track, "engine " + std::string(model_name(step.model)));
     const MonotonicTime planned = step.start + step.plan;
     const MonotonicTime forwarded = planned + step.forward;
     writer.Complete(engine::StepPhaseName(step.phase), kEngines, track, step.start, forwarded + step.sample, false, StepArguments(step));
@@ -186,13 +209,24 @@ std::string ChromeTrace(std::span<const StepRecord> steps, std::span<const Reque
     writer.Complete("forward", kEngines, track, planned, forwarded, true);
     writer.Complete("sample", kEngines, track, forwarded, forwarded + step.sample, true);
     const std::string of = " (" + std::string(model_name(step.model)) + ")";
+    for (std::uint64_t i = 0; i < step.workers; ++i) {
+      name_once(kEngines, track + 1 + i, "worker " + std::to_string(i + 1) + of);
+      const std::uint64_t share = step.worker_busy[i];
+      const auto busy = step.forward * share / engine::kWholeForward;
+      writer.Complete(
+          std::to_string(share * 100 / engine::kWholeForward) + " % busy", kEngines, track + 1 + i, planned, forwarded, false,
+          Argument("step", step.number) + "," +
+              Argument("busy_us", static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(busy).count())));
+    }
     writer.Counter("queue depth" + of, kEngines, track, step.start, step.queue_depth);
     writer.Counter("running" + of, kEngines, track, step.start, step.running);
     writer.Counter("KV blocks" + of, kEngines, track, step.start, step.kv_blocks_used);
   }
   std::uint64_t track = 0;
   for (const RequestRecord& request : requests) {
-    if (request.ended < begin) continue;
+    const bool running = !Reached(request.ended);
+    const MonotonicTime ended = running ? window.end : request.ended;
+    if (ended < begin) continue;
     ++track;
     writer.Name("thread_name", kRequests, track, request.id.view());
     std::string arguments = "\"model\":";
@@ -200,10 +234,20 @@ std::string ChromeTrace(std::span<const StepRecord> steps, std::span<const Reque
     arguments += ",\"trace_id\":";
     AppendJsonString(request.trace_id.view(), arguments);
     arguments += ',' + Argument("prompt_tokens", request.prompt_tokens) + ',' + Argument("generated_tokens", request.generated_tokens);
-    writer.Complete(engine::OutcomeName(request.outcome), kRequests, track, request.received, request.ended, false, arguments);
+    if (running) arguments += ",\"running\":true";
+    writer.Complete(running ? "running" : engine::OutcomeName(request.outcome), kRequests, track, request.received, ended, false,
+                    arguments);
     const auto stage = [&](std::string_view name, MonotonicTime from, MonotonicTime to) {
-      if (Reached(from)) writer.Complete(name, kRequests, track, from, Reached(to) ? to : request.ended, true);
+      if (Reached(from)) writer.Complete(name, kRequests, track, from, Reached(to) ? to : ended, true);
     };
+    if (Reached(request.admitted)) {
+      name_once(kQueue, request.model + 1U, "queue " + std::string(model_name(request.model)));
+      std::string who = "\"request_id\":";
+      AppendJsonString(request.id.view(), who);
+      if (running && !Reached(request.scheduled)) who += ",\"running\":true";
+      writer.Overlapping("waiting", kQueue, request.model + 1U, track, request.admitted,
+                         Reached(request.scheduled) ? request.scheduled : ended, who);
+    }
     stage("queue", request.admitted, request.scheduled);
     stage("prefill", request.scheduled, request.first_token);
     stage("decode", request.first_token, request.last_token);
@@ -211,7 +255,7 @@ std::string ChromeTrace(std::span<const StepRecord> steps, std::span<const Reque
       if (Reached(preempted)) writer.Instant("preempted", kRequests, track, preempted);
     }
   }
-  return writer.Take(wall_begin);
+  return writer.Take(window.wall_begin);
 }
 
 void AppendRequestJson(const RequestRecord& record, std::string_view model, std::string& out) {

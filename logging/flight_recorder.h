@@ -57,10 +57,18 @@ class FlightRecorder final : public metrics::RecordView {
   Last<engine::RequestRecord> requests_;
 };
 
-// A trace: a track for each engine with its steps and their phases, counters of queue, batch and KV cache, a track for each request with
-// its stages. Times are microseconds since `begin`, in order; what began before is cut there. `models`: Ledger::models().
+struct TraceWindow {
+  MonotonicTime begin{};
+  MonotonicTime end{};
+  WallTime wall_begin{};
+};
+
+// A trace: a track for each engine with its steps and their phases, one for each of its compute workers that says how much of a forward
+// pass it was busy, counters of queue, batch and KV cache, a queue with each request's waiting, and a track for each request with its
+// stages. A request that has not ended (`ended` not reached) is shown up to the window's end, with the argument `running`. Times are
+// microseconds since the window's begin, in order; what began before is cut there. `models`: Ledger::models().
 std::string ChromeTrace(std::span<const engine::StepRecord> steps, std::span<const engine::RequestRecord> requests,
-                        std::span<const std::string> models, MonotonicTime begin, WallTime wall_begin);
+                        std::span<const std::string> models, const TraceWindow& window);
 
 // One request as a JSON object: who, what, when each stage began (RFC 3339) and how long it took.
 void AppendRequestJson(const engine::RequestRecord& record, std::string_view model, std::string& out);

@@ -63,6 +63,8 @@ void AppendPrintable(std::string_view text, std::string& out) {
       out += "\\x";
       out += kHex[point.value >> 4U];
       out += kHex[point.value & 15U];
+    } else if (IsBidirectionalControl(point.value)) {
+      out += "\xEF\xBF\xBD";
     } else if (point.value == 0x2028 || point.value == 0x2029) {
       out += ' ';
     } else {
@@ -181,7 +183,7 @@ std::vector<std::string> JournalFields(const Line& line) {
   constexpr std::array<std::string_view, kLevels> kPriorities{"7", "7", "6", "4", "3", "2"};
   const EventType& type = line.info->type;
   std::vector<std::string> fields;
-  fields.reserve(line.info->fields.size() + 9);
+  fields.reserve(line.info->fields.size() + 10);
   const auto add = [&fields](std::string_view name, std::string_view value) {
     if (value.empty()) return;
     std::string& entry = fields.emplace_back(name);
@@ -197,6 +199,7 @@ std::vector<std::string> JournalFields(const Line& line) {
   add("SYSLOG_IDENTIFIER", "inferd");
   add("EVENT", type.name);
   add("COMPONENT", ComponentName(type.component));
+  add("SEQ", std::to_string(line.sequence));
   add("MESSAGE_ID", type.message_id);
   add("REQUEST_ID", line.about.request_id);
   add("TRACE_ID", line.about.trace_id);

@@ -2,7 +2,6 @@
 
 #include <spdlog/async_logger.h>
 #include <spdlog/details/thread_pool.h>
-#include <sys/prctl.h>
 
 #include <chrono>
 #include <mutex>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "logging/output.h"
+#include "runtime/base/thread.h"
 
 namespace inferd::logging {
 namespace {
@@ -37,7 +37,7 @@ class Turnstile final : public spdlog::sinks::sink {
 
 struct Log::Backend {
   explicit Backend(std::size_t queue)
-      : pool(std::make_shared<spdlog::details::thread_pool>(queue, 1, [] { ::prctl(PR_SET_NAME, "log"); })),
+      : pool(std::make_shared<spdlog::details::thread_pool>(queue, 1, [] { ThreadSetup::ForThisThread("log"); })),
         turnstile(std::make_shared<Turnstile>()) {}
 
   std::shared_ptr<spdlog::details::thread_pool> pool;
@@ -77,7 +77,12 @@ Log::Log(const Clock& clock, LogCounters& counters, Levels levels, LogOptions op
   SetLevels(levels);
 }
 
-Log::~Log() { Stop(std::chrono::seconds(2)); }
+Log::~Log() {
+  if (Stop(std::chrono::seconds(2))) return;
+  // The thread that waits inside an output, perhaps for ever, needs what is behind it; joining it would be to wait with it.
+  static std::atomic<Backend*> left_behind;  // a leak checker sees that it is meant; a plain pointer is optimised away
+  left_behind = backend_.release();
+}
 
 void Log::Add(Outputs outputs) {
   std::vector<spdlog::sink_ptr> sinks(outputs.begin(), outputs.end());
@@ -100,7 +105,7 @@ void Log::Add(Outputs outputs) {
 }
 
 void Log::Keep() {
-  ::prctl(PR_SET_NAME, "log-tick");
+  const ThreadSetup thread("log-tick");
   std::unique_lock lock(keeper_mutex_);
   while (!keeper_woken_.wait_for(lock, kTick, [this] { return keeper_stop_; })) {
     lock.unlock();
@@ -124,10 +129,13 @@ void Log::Submit(Level level, std::string& bytes) {
   counters_.lines[static_cast<std::size_t>(level)].fetch_add(1, std::memory_order_relaxed);
   const auto library_level = static_cast<spdlog::level::level_enum>(level);
   const spdlog::string_view_t payload(bytes.data(), bytes.size());
-  if (!stopped_.load(std::memory_order_acquire)) {
-    backend_->taken.fetch_add(1, std::memory_order_release);
-    backend_->logger->log(clock_.WallNow(), spdlog::source_loc{}, library_level, payload);
-    return;
+  switch (stage_.load(std::memory_order_acquire)) {
+    case Stage::kQueued:
+      backend_->taken.fetch_add(1, std::memory_order_release);
+      backend_->logger->log(clock_.WallNow(), spdlog::source_loc{}, library_level, payload);
+      return;
+    case Stage::kAbandoned: return counters_.Drop(DropReason::kBlocked);
+    case Stage::kDirect: break;
   }
   const spdlog::details::log_msg message(clock_.WallNow(), spdlog::source_loc{}, "inferd", library_level, payload);
   for (const auto& output : backend_->outputs) output->log(message);
@@ -195,7 +203,7 @@ bool Log::Drain(Duration patience) const {
 }
 
 bool Log::Stop(Duration patience) {
-  if (stopped_) return true;
+  if (stage_ != Stage::kQueued) return stage_ == Stage::kDirect;
   {
     const std::lock_guard lock(keeper_mutex_);
     keeper_stop_ = true;
@@ -204,16 +212,9 @@ bool Log::Stop(Duration patience) {
   if (keeper_.joinable()) keeper_.join();
   if (backend_->logger) Tick();  // what was lost at the end
   const bool drained = Drain(patience);
-  stopped_.store(true, std::memory_order_release);
-  if (drained) {
-    backend_->pool.reset();
-  } else {
-    // Its thread waits inside an output, perhaps for ever; joining it would be to wait with it.
-    static std::atomic<Backend*> left_behind;  // a leak checker sees that it is meant; a plain pointer is optimised away
-    left_behind = backend_.release();
-    backend_ = std::make_unique<Backend>(1);
-    backend_->added = true;  // nobody will come for what is said now
-  }
+  stage_.store(drained ? Stage::kDirect : Stage::kAbandoned, std::memory_order_release);
+  // Writes what came in between first. The library's front holds it weakly: who has it still in hand is waited for.
+  if (drained) backend_->pool.reset();
   return drained;
 }
 

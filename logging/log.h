@@ -77,7 +77,8 @@ class Log {
   // Waits until every line that was taken so far is written or lost; false when that takes longer.
   bool Drain(Duration patience) const;
   // Drains and ends the threads; later lines are written at once, by the caller. False when an output hangs: its thread is left behind,
-  // later lines are lost, and the process should leave by _exit. Idempotent; no other thread may write while it runs.
+  // later lines are lost and counted, and the process should leave by _exit. Idempotent, one caller at a time; other threads may write
+  // meanwhile.
   bool Stop(Duration patience);
 
  private:
@@ -102,7 +103,12 @@ class Log {
   std::unique_ptr<Backend> backend_;
   std::uint64_t overrun_reported_ = 0;
   WallTime ticked_{};
-  std::atomic<bool> stopped_{false};
+  enum class Stage : std::uint8_t {
+    kQueued,     // lines go through the queue
+    kDirect,     // the queue's thread has ended: whoever writes hands them to the outputs
+    kAbandoned,  // an output hangs, and whoever wrote to it would hang with it
+  };
+  std::atomic<Stage> stage_{Stage::kQueued};
 
   const bool keeps_;
   std::mutex keeper_mutex_;

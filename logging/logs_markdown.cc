@@ -14,7 +14,7 @@ wherever `logs` in the configuration says:
 
 - **a file** (`logs.file`): one JSON object a line;
 - **systemd's journal**, when systemd has connected standard error to it: an entry with fields. `journalctl REQUEST_ID=...` and
-  `journalctl EVENT=request_ended` find lines; an event's own fields are `INFERD_<FIELD>`;
+  `journalctl EVENT=request_ended` find lines; `SEQ` is the line's number, an event's own fields are `INFERD_<FIELD>`;
 - **standard error** otherwise: readable on a terminal, JSON when it is anything else (`logs.format` decides differently).
 
 A line of JSON has these fields first, then those of its event that have a value:
@@ -69,9 +69,10 @@ Redaction finds patterns; names and addresses in words stay.
 
 ## Audit log
 
-`logs.audit.file` names a file for sensitive acts alone: starts and stops, reloads, models loaded, refused keys. Each line ends in the
-SHA-256 of the line before it, and is on the disk (fdatasync) before it counts. `inferctl audit verify FILE` finds the first line that
-was altered, removed or moved, in the rotated files as well; lines may be missing at the beginning only when they were older than
+`logs.audit.file` names a file for sensitive acts alone: starts and stops, reloads, models loaded, refused keys on both planes, and what
+was opened by a key of the role admin where no other would do (`admin_access`). Each line ends in the SHA-256 of the line before it, and is on the
+disk (fdatasync) before it counts. `inferctl audit verify FILE` finds the first line that was altered, removed or moved, in the rotated
+files as well, and says when the file is empty or missing behind them; lines may be missing at the beginning only when they were older than
 `logs.audit.keep` (`--keep`, 180d). A chain cannot show that its own end is missing or was made anew: the daemon logs the number and hash of
 the last line when it starts and stops (`audit_head`), elsewhere than in the file, and `--head HASH` compares.
 
@@ -81,14 +82,16 @@ A request's `traceparent` is taken over when it follows the W3C's rules, else a 
 `tracing.otlp` sends spans to an OpenTelemetry collector: one for the request with events (`first_token`, `preempted`, `cancelled`), children
 for queue, prefill and decode, with the GenAI conventions' attributes. `tracing.sample` decides what is exported; a caller can only ask to be left out. `/debug/requests`,
 `/debug/trace` and `/debug/bundle` show what the daemon remembers by itself: 10000 engine steps and 1000 requests. With keys configured
-they need one with the role admin from elsewhere than this machine.
+they need one with the role admin from elsewhere than this machine. From this machine they, and everything else on the observability
+plane but the probes, are open to who calls it by a loopback name or address, the address listened on or its host name: a web page that had
+its own name lead to 127.0.0.1 (DNS rebinding) is refused.
 
 ![Steps of the engine in a trace of five requests](images/trace.png)
 
 The trace opens in Perfetto, Chrome's tracing page and speedscope; docs/images/trace.mjs makes this picture of a running daemon with the last.
 
-A crash leaves `crash-PID.txt` in the state directory (`$STATE_DIRECTORY`, set by systemd) and on standard error: signal, backtrace, last
-engine steps; the newest eight are kept.
+A crash leaves `crash-20261122T000000Z-PID.txt` in the state directory (`$STATE_DIRECTORY`, set by systemd) and on standard error: signal,
+backtrace, last engine steps; the newest eight are kept.
 
 )";
 

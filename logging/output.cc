@@ -168,7 +168,10 @@ bool IsJournal(int fd) {
   return std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino) == named;
 }
 
-void JournalOutput::Put(const Line& line) {
+JournalOutput::JournalOutput(const Clock& clock, LogCounters& counters, Wants wants, Send send)
+    : Output(std::move(wants)), clock_(clock), counters_(counters), send_(send ? std::move(send) : Send(::sd_journal_sendv)) {}
+
+bool JournalOutput::Enter(const Line& line) {
   std::vector<std::string> fields = JournalFields(line);
   std::vector<iovec> parts;
   parts.reserve(fields.size());
@@ -177,11 +180,25 @@ void JournalOutput::Put(const Line& line) {
     parts.push_back({field.data(), field.size()});
     bytes += field.size();
   }
-  if (::sd_journal_sendv(parts.data(), static_cast<int>(parts.size())) == 0) {
-    counters_.bytes.fetch_add(bytes, std::memory_order_relaxed);
-  } else {
-    counters_.Drop(DropReason::kJournal);
+  if (send_(parts.data(), static_cast<int>(parts.size())) != 0) return false;
+  counters_.bytes.fetch_add(bytes, std::memory_order_relaxed);
+  return true;
+}
+
+void JournalOutput::Put(const Line& line) {
+  const WallTime now = clock_.WallNow();
+  if (loss_.lines > 0) {
+    bool told = false;
+    WithLine(LinesLost{.lines = loss_.lines, .reason = DropReasonName(loss_.reason), .where = "journal", .during = now - loss_.since}, now,
+             [&](const Line& report) { told = Enter(report); });
+    if (told) loss_ = {};
   }
+  // While the journal does not even take the report it is not asked twice.
+  if (loss_.lines == 0 && Enter(line)) return;
+  if (loss_.lines == 0) loss_.since = now;
+  ++loss_.lines;
+  loss_.reason = DropReason::kJournal;
+  counters_.Drop(DropReason::kJournal);
 }
 
 void TailOutput::Put(const Line& line) {

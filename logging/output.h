@@ -3,6 +3,7 @@
 #pragma once
 
 #include <spdlog/sinks/base_sink.h>
+#include <sys/uio.h>
 
 #include <atomic>
 #include <cstddef>
@@ -92,15 +93,25 @@ class StreamOutput final : public Output {
 // Whether systemd has connected `fd` to its journal: JOURNAL_STREAM names the device and inode (systemd.exec(5)).
 bool IsJournal(int fd);
 
+// An entry that the journal does not take is lost; the next one that it takes comes behind a report.
 class JournalOutput final : public Output {
  public:
-  JournalOutput(LogCounters& counters, Wants wants = {}) : Output(std::move(wants)), counters_(counters) {}
+  // sd_journal_sendv(3): 0, or a negative errno.
+  using Send = std::function<int(const iovec* fields, int n)>;
+
+  // `send`: where entries go instead of the journal of this machine.
+  JournalOutput(const Clock& clock, LogCounters& counters, Wants wants = {}, Send send = {});
 
  protected:
   void Put(const Line& line) override;
 
  private:
+  bool Enter(const Line& line);
+
+  const Clock& clock_;
   LogCounters& counters_;
+  const Send send_;
+  Loss loss_;
 };
 
 // The last lines, for whoever looks at the process later.

@@ -1,7 +1,6 @@
 #include "logging/rotated_files.h"
 
 #include <fcntl.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +16,8 @@
 #include <optional>
 #include <system_error>
 #include <utility>
+
+#include "runtime/base/thread.h"
 
 namespace inferd::logging {
 namespace {
@@ -214,7 +215,7 @@ void Housekeeper::Tidy() {
 }
 
 void Housekeeper::Run() {
-  ::prctl(PR_SET_NAME, "log-keeper");
+  const ThreadSetup thread("log-keeper");
   ::setpriority(PRIO_PROCESS, 0, 19);  // of this thread: the model's threads go before
   std::unique_lock lock(mutex_);
   while (!stop_) {

@@ -1,12 +1,13 @@
 #include "logging/trace_export.h"
 
 #include <curl/curl.h>
-#include <sys/prctl.h>
 
 #include <algorithm>
 #include <charconv>
 #include <random>
 #include <utility>
+
+#include "runtime/base/thread.h"
 
 namespace inferd::logging {
 namespace {
@@ -85,7 +86,7 @@ void TraceExporter::Stop() {
 }
 
 void TraceExporter::Run() {
-  ::prctl(PR_SET_NAME, "traces");
+  const ThreadSetup thread("traces");
   curl_ = ::curl_easy_init();
   std::unique_lock lock(mutex_);
   for (;;) {

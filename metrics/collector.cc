@@ -1,7 +1,5 @@
 #include "metrics/collector.h"
 
-#include <sys/prctl.h>
-
 #include <algorithm>
 #include <chrono>
 #include <exception>
@@ -10,6 +8,7 @@
 #include <utility>
 
 #include "metrics/family.h"
+#include "runtime/base/thread.h"
 
 namespace inferd::metrics {
 
@@ -40,7 +39,7 @@ void CollectorRunner::Stop() {
 }
 
 void CollectorRunner::Loop() {
-  ::prctl(PR_SET_NAME, "collectors");
+  const ThreadSetup thread("collectors");
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     lock.unlock();

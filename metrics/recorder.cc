@@ -1,8 +1,8 @@
 #include "metrics/recorder.h"
 
-#include <sys/prctl.h>
-
 #include <chrono>
+
+#include "runtime/base/thread.h"
 
 namespace inferd::metrics {
 namespace {
@@ -25,7 +25,7 @@ void Recorder::Drain() {
 
 void Recorder::Start() {
   thread_ = std::thread([this] {
-    ::prctl(PR_SET_NAME, "recorder");
+    const ThreadSetup thread("recorder");
     std::unique_lock lock(mutex_);
     while (!stopped_.wait_for(lock, kPeriod, [this] { return stop_; })) Drain();
     Drain();

@@ -1,10 +1,11 @@
 #include "alerts/notify/dispatcher.h"
 
 #include <signal.h>
-#include <sys/prctl.h>
 
 #include <algorithm>
 #include <utility>
+
+#include "runtime/base/thread.h"
 
 namespace inferd::alerts {
 namespace {
@@ -94,7 +95,7 @@ std::vector<AlertQueue::Item> Dispatcher::items() const {
 }
 
 void Dispatcher::Run() {
-  ::prctl(PR_SET_NAME, "notifier");
+  const ThreadSetup setup("notifier");
   // What is written to a command that reads nothing must not end the process.
   sigset_t pipes;
   sigemptyset(&pipes);

@@ -88,6 +88,7 @@ Call::Call(const ApiParts& parts, RequestHead head) : parts_(parts), head_(std::
     if (parts_.open_calls != nullptr) {
       open_.emplace(*parts_.open_calls, OpenCalls::Facts{.request_id = request_id_,
                                                          .trace_id = trace_.trace_id,
+                                                         .span_id = trace_.span_id,
                                                          .client = head_.peer,
                                                          .endpoint = record.endpoint,
                                                          .received = head_.received,

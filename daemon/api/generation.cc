@@ -188,6 +188,7 @@ std::optional<HttpResponse> Call::Generate(const std::string& body) {
     shed_point_ = "engine";
     return Answer(FromRefusal(accepted.error().reason, accepted.error().message, accepted.error().retry_after));
   }
+  if (open_) open_->Taken(*request);
   return std::nullopt;
 }
 

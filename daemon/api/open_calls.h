@@ -3,6 +3,7 @@
 #pragma once
 
 #include <list>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/engine/records.h"
+#include "runtime/engine/request.h"
 
 namespace inferd::daemon {
 
@@ -18,10 +20,13 @@ class OpenCalls {
   struct Facts {
     std::string request_id;
     std::string trace_id;
+    std::string span_id;
     std::string client;
     engine::Endpoint endpoint = engine::Endpoint::kChatCompletions;
     MonotonicTime received{};
     WallTime received_wall{};
+    // Since an engine has taken it. Of its record only what was written before that may be read.
+    std::shared_ptr<const engine::Request> request = nullptr;
   };
 
   // Inside until it is destroyed, which the OpenCalls must outlive.
@@ -33,6 +38,11 @@ class OpenCalls {
     }
     Entry(const Entry&) = delete;
     Entry& operator=(const Entry&) = delete;
+    // An engine has taken the request.
+    void Taken(std::shared_ptr<const engine::Request> request) {
+      const std::lock_guard lock(calls_.mutex_);
+      place_->request = std::move(request);
+    }
     ~Entry() {
       const std::lock_guard lock(calls_.mutex_);
       calls_.facts_.erase(place_);

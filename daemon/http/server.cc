@@ -1,6 +1,5 @@
 #include "daemon/http/server.h"
 
-#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -16,6 +15,7 @@
 #include <utility>
 
 #include "daemon/http/connection.h"
+#include "runtime/base/thread.h"
 
 namespace inferd::daemon {
 namespace {
@@ -148,7 +148,7 @@ void HttpServer::Start() {
   for (const auto& loop : impl.loops) {
     impl.Sweep(*loop);  // which is also what keeps the loop running
     loop->thread = std::thread([&io = loop->io] {
-      ::prctl(PR_SET_NAME, "api");
+      const ThreadSetup thread("api");
       io.run();
     });
   }

@@ -6,7 +6,9 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <optional>
+#include <set>
 
 #include "daemon/log.h"
 #include "daemon/observability/gzip.h"
@@ -208,11 +210,39 @@ HttpResponse DebugPages::Requests(std::string_view query) const {
   return response;
 }
 
+std::vector<engine::RequestRecord> DebugPages::Running() const {
+  std::vector<engine::RequestRecord> running;
+  for (const OpenCalls::Facts& call : views_.open_calls.List()) {
+    engine::RequestRecord& record = running.emplace_back();
+    record.id = std::string_view(call.request_id);
+    record.trace_id = std::string_view(call.trace_id);
+    record.span_id = std::string_view(call.span_id);
+    record.endpoint = call.endpoint;
+    record.received = call.received;
+    record.received_wall = call.received_wall;
+    record.model = views_.ledger.other_model();
+    if (call.request == nullptr) continue;
+    record.model = call.request->record.model;
+    record.admitted = call.request->record.admitted;
+    record.scheduled = call.request->progress.scheduled;
+    record.first_token = call.request->progress.first_token;
+  }
+  return running;
+}
+
 std::string DebugPages::TraceJson(Duration last) const {
+  // First those that are inside: who ends meanwhile is seen in its record as well, and only that counts.
+  const std::vector<engine::RequestRecord> running = Running();
   const MonotonicTime now = views_.clock.Now();
-  const MonotonicTime begin = now - last;
-  return logging::ChromeTrace(recorder_.Steps(begin), recorder_.Requests(begin), views_.ledger.models(), begin,
-                              views_.clock.WallNow() - last);
+  const logging::TraceWindow window{.begin = now - last, .end = now, .wall_begin = views_.clock.WallNow() - last};
+  std::vector<engine::RequestRecord> requests = recorder_.Requests(window.begin);
+  std::set<std::string_view> ended;
+  for (const engine::RequestRecord& record : requests) ended.insert(record.span_id.view());
+  std::vector<engine::RequestRecord> open;
+  std::copy_if(running.begin(), running.end(), std::back_inserter(open),
+               [&ended](const engine::RequestRecord& record) { return !ended.contains(record.span_id.view()); });
+  requests.insert(requests.end(), open.begin(), open.end());
+  return logging::ChromeTrace(recorder_.Steps(window.begin), requests, views_.ledger.models(), window);
 }
 
 HttpResponse DebugPages::Trace(std::string_view query) const {

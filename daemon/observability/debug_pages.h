@@ -33,6 +33,8 @@ class DebugPages {
   HttpResponse Trace(std::string_view query) const;
   HttpResponse Bundle() const;
   std::string RequestsJson() const;
+  // What is known of the requests that have not ended.
+  std::vector<engine::RequestRecord> Running() const;
   std::string TraceJson(Duration last) const;
   std::string_view ModelOf(const engine::RequestRecord& record) const;
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -14,9 +13,13 @@
 
 #include "daemon/admission.h"
 #include "daemon/api/keys.h"
+#include "daemon/audit.h"
 #include "daemon/crash.h"
+#include "daemon/flight_data.h"
+#include "daemon/local_names.h"
 #include "daemon/log.h"
 #include "daemon/notifier_options.h"
+#include "daemon/observability/alert_evidence.h"
 #include "daemon/observability/collectors.h"
 #include "daemon/observability/daemon_metrics.h"
 #include "daemon/observability/debug_pages.h"
@@ -38,6 +41,7 @@
 #include "metrics/recorder.h"
 #include "metrics/registry.h"
 #include "metrics/slo.h"
+#include "runtime/base/thread.h"
 
 namespace inferd::daemon {
 namespace {
@@ -64,11 +68,6 @@ std::optional<metrics::ModelNow> LookAt(const Views& views, std::uint16_t index)
   // One that stands still will not get to the end of a drain: that is what has to be seen.
   if (state > State::kReady && now.health.verdict != metrics::Verdict::kStalled) now.health.verdict = metrics::Verdict::kDraining;
   return now;
-}
-
-std::string HostName() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
 }
 
 // The first of the service manager's (systemd.exec(5), StateDirectory=); empty without one.
@@ -109,6 +108,7 @@ class Plane final : public ObservabilityPlane {
  public:
   explicit Plane(const Views& views)
       : views_(views),
+        names_({views.config.observability.listen}, HostName()),
         recorder_(views.requests, views.steps),
         notifications_(views.clock, StateFolder()),
         record_metrics_(views.ledger.models()),
@@ -164,6 +164,7 @@ class Plane final : public ObservabilityPlane {
     watch_.emplace(WatchOptionsOf(views_.config, server_->port()), views_.clock, registry_, std::move(rules));
     registry_.Add("alerts", *watch_);
     watch_->Add(notifications_);
+    if (!StateFolder().empty()) watch_->Add(evidence_);
     query_api_.emplace(*watch_, views_.clock,
                        QueryLimits{.timeout = views_.config.observability.query_timeout,
                                    .samples = static_cast<std::uint64_t>(views_.config.observability.query_samples)});
@@ -191,6 +192,7 @@ class Plane final : public ObservabilityPlane {
   void Stop() override {
     // What judges the rules tells the notifiers, and a test of a notifier holds a thread of the server until it has its answer.
     if (watch_) watch_->Stop();
+    evidence_.Stop();
     notifications_.Stop();
     if (server_) server_->Stop();
     collectors_.Stop();
@@ -199,6 +201,16 @@ class Plane final : public ObservabilityPlane {
   }
 
  private:
+  void SaveEvidence(const std::string& why) {
+    const auto saved =
+        SaveFlightData(StateFolder() + "/flight", EnginesAsComments(views_, why) + LastRecords() + Exposition(), views_.clock.WallNow());
+    if (saved) {
+      Log(Level::kWarn, "flight data saved to " + *saved + ": " + why);
+    } else {
+      Log(Level::kError, "flight data not saved: " + saved.error().message);
+    }
+  }
+
   // A view of the records that /metrics shows.
   template <typename View>
   void Show(std::string_view name, View& view) {
@@ -214,28 +226,38 @@ class Plane final : public ObservabilityPlane {
                            [](const std::string& trouble) { Log(logging::TracesNotTaken{.trouble = trouble}); });
   }
 
-  // With keys configured, who is not on this machine needs one that may read metrics; probes of health and life need none. What a proxy on
-  // this machine passes on came from elsewhere. Who wants the daemon to do something needs one with the role admin, wherever he is.
+  // Who is on this machine needs no key, unless he calls it by a name that is not its own, as a web page does that had its name lead here,
+  // or a proxy on this machine passes him on: then he came from elsewhere. With keys configured, everybody else needs one that may read
+  // metrics, and who wants the daemon to do something one with the role admin, wherever he is; probes of health and life need none.
   HttpResponse Guarded(const RequestHead& head, const BodyReader& body) {
     if (!open_) return {.status = 503, .content_type = "text/plain; charset=utf-8", .body = "starting\n", .headers = {}};
     const bool alerting = !AlertingPages::RouteOf(head.path).empty();
     const bool acts = alerting && AlertingPages::Acts(head);
     const std::shared_ptr<const KeyStore> keys = *views_.keys.Get();
     const bool passed_on = !head.Find("x-forwarded-for").empty() || !head.Find("forwarded").empty();
-    const bool local = (head.peer.starts_with("127.") || head.peer == "::1") && !passed_on;
-    const bool probe = head.path == "/livez" || head.path == "/readyz" || head.path == "/healthz";
-    if (keys == nullptr || (local && !acts) || probe) return Answer(head, body, alerting);
+    const bool here = (head.peer.starts_with("127.") || head.peer == "::1") && !passed_on && !acts;
+    const bool local = (keys == nullptr || here) && names_.Has(head.Find("host"));
+    if (head.path == "/livez" || head.path == "/readyz" || head.path == "/healthz") return Answer(head, body, alerting);
     const auto key = BearerKey(head.Find("authorization"));
-    const auto holder = key ? keys->Find(*key) : std::nullopt;
+    const auto holder = key && keys != nullptr ? keys->Find(*key) : std::nullopt;
     // What requests did and how the daemon is configured is more than metrics.
     const bool needs_admin = acts || head.path.starts_with("/debug/");
-    if (holder && (holder->role == Role::kAdmin || (holder->role == Role::kMetrics && !needs_admin))) return Answer(head, body, alerting);
+    Auditor::KeyUse use{.holder = holder ? std::string_view(holder->name) : std::string_view(), .client = head.peer, .path = head.path};
+    if (holder && holder->role == Role::kAdmin && needs_admin) views_.audit.EnterAdmin(use);
+    if (local || (holder && (holder->role == Role::kAdmin || (holder->role == Role::kMetrics && !needs_admin)))) {
+      return Answer(head, body, alerting);
+    }
     HttpResponse response;
-    response.status = holder ? 403 : 401;
+    response.status = holder || keys == nullptr ? 403 : 401;
     response.content_type = "text/plain; charset=utf-8";
-    response.body = fmt::format("{} the role {} is needed: Authorization: Bearer KEY\n",
-                                holder ? "another API key with" : "an API key with", needs_admin ? "admin" : "metrics or admin");
-    if (!holder) response.Set("WWW-Authenticate", "Bearer");
+    response.body = keys == nullptr
+                        ? "the Host header names another machine: without keys only this machine's own names are answered"
+                        : fmt::format("{} the role {} is needed: Authorization: Bearer KEY",
+                                      holder ? "another API key with" : "an API key with", needs_admin ? "admin" : "metrics or admin");
+    use.detail = response.body;
+    views_.audit.EnterRefused(use);
+    response.body += '\n';
+    if (response.status == 401) response.Set("WWW-Authenticate", "Bearer");
     return response;
   }
 
@@ -244,10 +266,16 @@ class Plane final : public ObservabilityPlane {
     Result<std::string> body;
     if (head.method == "POST") body = read_body();
     // JSON and expressions want more stack than the server's threads have.
-    return std::async(std::launch::async, [&] { return notifications_.pages().Handle(head, body); }).get();
+    return std::async(std::launch::async,
+                      [&] {
+                        const ThreadSetup thread("alert-pages");
+                        return notifications_.pages().Handle(head, body);
+                      })
+        .get();
   }
 
   const Views& views_;
+  const LocalNames names_;
   metrics::Recorder recorder_;
   Notifications notifications_;
   metrics::RecordMetrics record_metrics_;
@@ -265,6 +293,7 @@ class Plane final : public ObservabilityPlane {
   logging::FlightRecorder flight_recorder_;
   DebugPages debug_;
   std::optional<logging::TraceExporter> traces_;
+  AlertEvidence evidence_{views_.clock, [this](const std::string& why) { SaveEvidence(why); }};
   std::optional<ObservabilityServer> server_;
   std::optional<DaemonMetrics> daemon_metrics_;
   std::optional<Watch> watch_;

@@ -1,9 +1,9 @@
 #include "daemon/observability/query_pool.h"
 
-#include <sys/prctl.h>
-
 #include <algorithm>
 #include <exception>
+
+#include "runtime/base/thread.h"
 
 namespace inferd::daemon {
 
@@ -18,7 +18,7 @@ struct QueryPool::Job {
 QueryPool::QueryPool(const Clock& clock, std::size_t threads, std::size_t waiting) : clock_(clock), most_waiting_(waiting) {
   for (std::size_t i = 0; i < threads; ++i) {
     threads_.emplace_back([this] {
-      ::prctl(PR_SET_NAME, "query");
+      const ThreadSetup setup("query");
       Loop();
     });
   }

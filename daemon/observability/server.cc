@@ -19,6 +19,7 @@
 #include "daemon/api/percent.h"
 #include "daemon/observability/gzip.h"
 #include "metrics/negotiation.h"
+#include "runtime/base/thread.h"
 
 namespace inferd::daemon {
 namespace {
@@ -74,6 +75,10 @@ class ObservabilityServer::Civet final : public CivetHandler {
   static const CivetCallbacks& Callbacks() {
     static const CivetCallbacks callbacks = [] {
       CivetCallbacks c;
+      c.init_thread = [](const mg_context*, int) -> void* {
+        ThreadSetup::ForThisThread(nullptr);  // civetweb names its threads itself
+        return nullptr;
+      };
       c.init_connection = [](const mg_connection* connection, void**) {
         ++OwnerOf(connection).connections_;
         return 0;
@@ -225,7 +230,10 @@ void ObservabilityServer::Stop() {
   if (!civet_) return;
   // civetweb's accepting thread looks at its stop flag every two seconds, or when somebody connects: so somebody connects.
   const std::uint16_t to = port();
-  std::future<void> stopped = std::async(std::launch::async, [this] { civet_.reset(); });
+  std::future<void> stopped = std::async(std::launch::async, [this] {
+    const ThreadSetup thread("observe-stop");
+    civet_.reset();
+  });
   while (stopped.wait_for(std::chrono::milliseconds(5)) != std::future_status::ready) Knock(options_.listen, to);
 }
 

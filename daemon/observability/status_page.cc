@@ -51,6 +51,8 @@ void WriteModels(JsonWriter& json, const Views& views, const metrics::EngineMetr
         .Member("steps", status.steps)
         .Member("last_step_age_seconds", Age(status.last_step, now))
         .Member("preemptions", status.preemptions)
+        .Member("locked_bytes", views.models.at(m)->facts.locked_bytes)
+        .Member("cpus", views.models.at(m)->facts.cpus)
         .EndObject();
   }
   json.EndArray();

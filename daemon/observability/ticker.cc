@@ -1,6 +1,6 @@
 #include "daemon/observability/ticker.h"
 
-#include <sys/prctl.h>
+#include "runtime/base/thread.h"
 
 namespace inferd::daemon {
 
@@ -17,7 +17,7 @@ void Ticker::Start() {
   stopping_ = false;
   last_ns_ = clock_.Now().time_since_epoch().count();
   thread_ = std::thread([this] {
-    ::prctl(PR_SET_NAME, "ticker");
+    const ThreadSetup setup("ticker");
     Loop();
   });
 }

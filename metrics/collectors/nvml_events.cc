@@ -3,6 +3,8 @@
 #include <chrono>
 #include <utility>
 
+#include "runtime/base/thread.h"
+
 namespace inferd::metrics::nvml {
 namespace {
 
@@ -54,6 +56,7 @@ EventWatcher::~EventWatcher() {
 }
 
 void EventWatcher::Loop() {
+  const ThreadSetup thread("gpu-events");
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     lock.unlock();

@@ -9,6 +9,8 @@
 #include <system_error>
 #include <utility>
 
+#include "runtime/base/memory_lock.h"
+
 namespace inferd {
 namespace {
 
@@ -60,5 +62,7 @@ MappedFile::~MappedFile() {
 void MappedFile::WillNeed() const {
   if (data_ != nullptr) ::madvise(data_, size_, MADV_WILLNEED);
 }
+
+Result<> MappedFile::Lock() const { return LockMemory(data_, size_, path_); }
 
 }  // namespace inferd

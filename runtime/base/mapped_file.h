@@ -29,6 +29,8 @@ class MappedFile {
 
   // Asks the kernel to read the whole file ahead.
   void WillNeed() const;
+  // Keeps in memory what of it is read from now on; see LockMemory.
+  Result<> Lock() const;
 
  private:
   std::string path_;

@@ -20,6 +20,10 @@ CodePoint DecodeUtf8(std::string_view text, std::size_t position);
 
 bool IsValidUtf8(std::string_view text);
 
+// A control character that turns the direction of what is shown behind it (Unicode Standard Annex 9, section 2: embeddings, overrides and
+// isolates): with one, a terminal shows a text in another order than it has.
+constexpr bool IsBidirectionalControl(std::uint32_t c) { return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069); }
+
 // Appends the UTF-8 form of `value`; requires a valid scalar value.
 void AppendUtf8(std::string& out, std::uint32_t value);
 

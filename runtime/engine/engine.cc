@@ -1,7 +1,6 @@
 // The loop thread around EngineCore: the inbox, admission bounds, status for other threads.
 #include "runtime/engine/engine.h"
 
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,7 +11,9 @@
 #include <vector>
 
 #include "runtime/base/seqlock.h"
+#include "runtime/base/thread.h"
 #include "runtime/engine/engine_core.h"
+#include "runtime/model/compute_pool.h"
 
 namespace inferd::engine {
 namespace {
@@ -22,11 +23,12 @@ class ThreadedEngine final : public Engine {
   ThreadedEngine(std::unique_ptr<EngineCore> core, const Clock& clock) : core_(std::move(core)), clock_(clock) { Publish(); }
   ~ThreadedEngine() override { Stop(); }
 
-  void Start() override {
+  Result<> Start() override {
     thread_ = std::thread([this] {
-      ::prctl(PR_SET_NAME, "engine");
+      const ThreadSetup thread("engine");
       Loop();
     });
+    return options().cpu ? model::PinThread(thread_.native_handle(), *options().cpu) : Result<>{};
   }
 
   tl::expected<void, Refusal> Submit(std::shared_ptr<Request> request) override;
@@ -269,6 +271,7 @@ Result<std::unique_ptr<Engine>> Engine::Create(std::unique_ptr<model::Model> mod
   // A sequence longer than the whole cache could never finish.
   options.context = std::min(options.context, static_cast<int>(blocks) * kKvBlockTokens);
   INFERD_ASSIGN_OR_RETURN(model::KvCache kv, model::KvCache::Create(config, options.kv_type, static_cast<int>(blocks)));
+  if (options.lock_kv_cache) INFERD_RETURN_IF_ERROR(kv.Lock());
   auto core = std::make_unique<EngineCore>(std::move(model), tokenizer, options, std::move(kv), clock, ledger, steps);
   return std::make_unique<ThreadedEngine>(std::move(core), clock);
 }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "runtime/base/clock.h"
@@ -31,6 +32,8 @@ struct EngineOptions {
   model::KvType kv_type = model::KvType::kF16;
   bool prefix_cache = true;
   int threads = 0;                                     // compute threads; 0: one per physical core available to the process
+  bool lock_kv_cache = false;                          // keep it from being paged out
+  std::optional<int> cpu = {};                         // the loop thread, which computes too, runs on this one alone
   Duration priority_aging = std::chrono::seconds(10);  // waiting this long counts as one class of priority
 };
 
@@ -42,15 +45,15 @@ struct Refusal {
 
 class Engine {
  public:
-  // kResourceExhausted when the KV cache cannot be had, kInvalidArgument for options out of range (named).
+  // kResourceExhausted when the KV cache cannot be had or not be locked, kInvalidArgument for options out of range (named).
   // `tokenizer`, `clock`, `ledger` and `steps` must outlive the engine.
   static Result<std::unique_ptr<Engine>> Create(std::unique_ptr<model::Model> model, const model::Tokenizer& tokenizer,
                                                 const EngineOptions& options, const Clock& clock, Ledger& ledger, Ring<StepRecord>& steps);
   // Stops; whatever is still inside ends as cancelled.
   virtual ~Engine() = default;
 
-  // Starts the loop thread. Before it, Submit only queues.
-  virtual void Start() = 0;
+  // Starts the loop thread. Before it, Submit only queues. kIo when the thread cannot be bound to its CPU; it runs all the same.
+  virtual Result<> Start() = 0;
 
   // Takes the request, or refuses it at once and leaves it untouched (its record is still the caller's). After acceptance its output
   // stream ends exactly once, whatever happens. The record's `admitted` is set.

@@ -188,6 +188,7 @@ bool EngineCore::Step(const std::function<void()>& on_plan) {
   model_->Forward(batch, kv_, std::span(logits_).first(complete.size() * vocab));
   const MonotonicTime computed = clock_.Now();
   step_.forward = computed - planned;
+  NoteWorkers();
   step_.running = static_cast<std::uint32_t>(running_.size());
   step_.kv_blocks_used = static_cast<std::uint32_t>(pool_.held());
 
@@ -220,6 +221,15 @@ bool EngineCore::Step(const std::function<void()>& on_plan) {
   return true;
 }
 
+void EngineCore::NoteWorkers() {
+  const std::span<const Duration> busy = model_->worker_busy();
+  step_.workers = static_cast<std::uint16_t>(std::min(busy.size(), kStepWorkers));
+  for (std::size_t i = 0; i < step_.workers; ++i) {
+    const auto share = step_.forward > Duration::zero() ? busy[i] * kWholeForward / step_.forward : 0;
+    step_.worker_busy[i] = static_cast<std::uint16_t>(std::clamp<std::int64_t>(share, 0, kWholeForward));
+  }
+}
+
 void EngineCore::Admit(Sequence& sequence) {
   waiting_.erase(KeyOf(sequence));
   running_.insert(sequence.id);
@@ -242,6 +252,7 @@ void EngineCore::Admit(Sequence& sequence) {
   }
   if (record.scheduled == MonotonicTime{}) {
     record.scheduled = step_.start;
+    sequence.active->request->progress.scheduled = step_.start;
     --queued_[static_cast<std::size_t>(sequence.active->request->priority())];
     if (sequence.active->request->counted) ledger_.Scheduled(record);
   }
@@ -300,6 +311,7 @@ void EngineCore::Deliver(Sequence& sequence, std::span<float> logits, MonotonicT
   ++step_.generated_tokens;
   if (request.record.first_token == MonotonicTime{}) {
     request.record.first_token = now;
+    request.progress.first_token = now;
     if (request.counted) ledger_.FirstToken(request.record);
   }
 

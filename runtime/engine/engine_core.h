@@ -114,6 +114,7 @@ class EngineCore {
 #endif
     last_progress_.store(clock_.Now().time_since_epoch().count(), std::memory_order_relaxed);
   }
+  void NoteWorkers();
   void AddSequence(Active& active, int choice);
   void AddSiblings(Sequence& leader);
   WaitingKey KeyOf(const Sequence& sequence) const;

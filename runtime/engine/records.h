@@ -122,6 +122,10 @@ constexpr std::string_view StepPhaseName(StepPhase p) {
 inline constexpr std::array<double, 17> kInterTokenBounds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05,
                                                           0.075,  0.1,   0.15,   0.2,   0.3,  0.5,  1,    2.5};
 
+// Of how many compute workers a step tells how busy they were, and in which parts of its forward pass.
+inline constexpr std::size_t kStepWorkers = 32;
+inline constexpr std::uint16_t kWholeForward = 10'000;
+
 // One per step of an engine.
 struct StepRecord {
   std::uint16_t model = 0;
@@ -145,6 +149,10 @@ struct StepRecord {
   // Gaps between consecutive tokens of one sequence that ended in this step (kInterTokenBounds), and their sum in seconds.
   std::array<std::uint16_t, kInterTokenBounds.size() + 1> inter_token{};
   double inter_token_sum = 0;
+  // The share of `forward`, 0 to kWholeForward, that each compute worker was busy; the engine's own thread, which works too, is not among
+  // them.
+  std::uint16_t workers = 0;  // at most kStepWorkers
+  std::array<std::uint16_t, kStepWorkers> worker_busy{};
 
   Duration total() const { return plan + forward + sample; }
 };

@@ -109,6 +109,13 @@ class Request {
   RequestRecord record;
   OutputStream output;
 
+  // What of the record is told while the engine still writes it, as there. Any thread.
+  struct Progress {
+    std::atomic<MonotonicTime> scheduled{MonotonicTime{}};
+    std::atomic<MonotonicTime> first_token{MonotonicTime{}};
+  };
+  Progress progress;
+
   // Any thread, any time: the engine drops the request at its next step, frees its KV and ends the output.
   void Cancel(CancelReason reason) {
     CancelReason none = CancelReason::kNone;

@@ -6,6 +6,8 @@
 #include <system_error>
 #include <utility>
 
+#include "runtime/base/memory_lock.h"
+
 namespace inferd::model {
 
 std::size_t KvCache::BlockBytes(const ModelConfig& config, KvType type) {
@@ -33,6 +35,8 @@ Result<KvCache> KvCache::Create(const ModelConfig& config, KvType type, int bloc
   cache.data_ = data;
   return cache;
 }
+
+Result<> KvCache::Lock() { return LockMemory(data_, bytes_, "KV cache"); }
 
 KvCache::KvCache(KvCache&& other) noexcept { *this = std::move(other); }
 

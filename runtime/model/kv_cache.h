@@ -35,6 +35,9 @@ class KvCache {
   KvCache& operator=(const KvCache&) = delete;
   ~KvCache();
 
+  // Keeps in memory every block that is written from now on; see LockMemory.
+  Result<> Lock();
+
   int blocks() const { return blocks_; }
   KvType type() const { return type_; }
   std::size_t bytes() const { return bytes_; }

@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/status.h"
 #include "runtime/gguf/gguf.h"
 #include "runtime/model/config.h"
@@ -51,6 +52,12 @@ class Model {
   // part streamed: the sign of life of a long step, and how far it is. Over one Forward they add up to at most weight_bytes().
   using Progress = std::function<void(std::uint64_t weight_bytes)>;
   virtual void OnProgress(Progress progress) = 0;
+
+  // How long each compute thread but Forward's own was busy in the last Forward; the rest of that time it waited. By the thread that called
+  // it; valid until it is called again.
+  virtual std::span<const Duration> worker_busy() const = 0;
+  // Binds compute thread i to cpus[i]; `cpus` has one for each of threads(), thread 0 is the one that calls Forward and binds itself. kIo.
+  virtual Result<> PinThreads(std::span<const int> cpus) = 0;
 
   virtual const ModelConfig& config() const = 0;
   virtual const gguf::GgufFile& file() const = 0;

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/base/thread.h"
 #include "runtime/model/kernels/kernels.h"
 
 namespace inferd::model {
@@ -24,6 +25,7 @@ double Rate(int threads, const Clock& clock, Duration budget, const std::functio
   std::vector<std::thread> pool;
   for (int t = 0; t < threads; ++t) {
     pool.emplace_back([&, t] {
+      const ThreadSetup setup("roofline");
       begin.arrive_and_wait();
       const MonotonicTime start = clock.Now();
       double done = 0;

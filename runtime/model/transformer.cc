@@ -24,7 +24,8 @@ Transformer::Transformer(gguf::GgufFile file, ModelConfig config, Weights weight
       weights_(std::move(weights)),
       kernels_(kernels),
       rope_(config_, weights_.rope_factors),
-      pool_(threads),
+      pool_(threads, clock_),
+      worker_busy_(static_cast<std::size_t>(pool_.threads() - 1)),
       scratch_(static_cast<std::size_t>(pool_.threads()), std::vector<float>(Size(2 * kKvBlockTokens, config_.head_dim))) {
   std::map<std::string_view, std::uint64_t> bytes_by_type;
   for (const gguf::Tensor& tensor : file_.tensors()) {
@@ -94,6 +95,7 @@ void Transformer::Forward(std::span<const BatchEntry> batch, KvCache& cache, std
     FeedForwardBlock(weights_.layers[static_cast<std::size_t>(layer)]);
   }
   WriteLogits(batch, logits);
+  pool_.TakeBusy(worker_busy_);
 }
 
 void Transformer::Embed() {

@@ -25,6 +25,9 @@ class Transformer final : public Model {
 
   void OnProgress(Progress progress) override { progress_ = std::move(progress); }
 
+  std::span<const Duration> worker_busy() const override { return worker_busy_; }
+  Result<> PinThreads(std::span<const int> cpus) override { return pool_.Pin(cpus); }
+
   const ModelConfig& config() const override { return config_; }
   const gguf::GgufFile& file() const override { return file_; }
   int threads() const override { return pool_.threads(); }
@@ -92,7 +95,9 @@ class Transformer final : public Model {
   const Weights weights_;
   const kernels::Table& kernels_;
   const Rope rope_;
+  const SystemClock clock_{};
   ComputePool pool_;
+  std::vector<Duration> worker_busy_;
   std::uint64_t parameters_ = 0;
   std::uint64_t weight_bytes_ = 0;
   double flops_per_token_ = 0;

@@ -81,7 +81,7 @@ class FakeEngine final : public Engine {
     return submitted_;
   }
 
-  void Start() override {}
+  Result<> Start() override { return {}; }
   tl::expected<void, Refusal> Submit(std::shared_ptr<Request> request) override {
     const std::lock_guard lock(mutex_);
     ++submitted_;

@@ -117,7 +117,7 @@ def http_bytes(path, body, headers=(), method="POST", length=None):
     """A request as it is on the wire."""
     if isinstance(body, str):
         body = body.encode()
-    head = [f"{method} {path} HTTP/1.1", "Host: test", "Content-Type: application/json",
+    head = [f"{method} {path} HTTP/1.1", "Host: localhost", "Content-Type: application/json",
             f"Content-Length: {len(body) if length is None else length}", *headers]
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
 

@@ -20,7 +20,7 @@ async def ask(port, path, body, timeout, headers=()):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             data = json.dumps(body).encode()
             extra = "".join(f"{h}\r\n" for h in headers)
-            writer.write(f"POST {path} HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nConnection: close\r\n{extra}"
+            writer.write(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n{extra}"
                          f"Content-Length: {len(data)}\r\n\r\n".encode() + data)
             await writer.drain()
             head = await reader.readuntil(b"\r\n\r\n")

@@ -64,7 +64,7 @@ def alerts(d):
 
 
 def test_a_stalled_engine_fires_and_resolves(setup):
-    with folder() as tmp, breakable(setup, tmp, with_rules(tmp / "rules.yml", STALLED)) as (d, faults):
+    with folder() as tmp, breakable(setup, tmp, with_rules(tmp / "rules.yml", STALLED), {"STATE_DIRECTORY": str(tmp)}) as (d, faults):
         assert d.metrics().sum("inferd_rules", kind="alerting") == 1
         assert alerts(d) == {}
         faults.set("stall")
@@ -75,6 +75,12 @@ def test_a_stalled_engine_fires_and_resolves(setup):
             assert [(m["alertstate"], m["model"], v) for m, v in found] == [("firing", "demo", "1")], found
             shown = setup.run(setup.inferctl, "--observe", f"http://127.0.0.1:{d.observability}", "alerts")
             assert shown.returncode == 1 and "the engine of demo stands still" in shown.stdout, shown
+            # What was seen when it began is kept, and the log says where.
+            saved = eventually(lambda: list((tmp / "flight").glob("flight-*.txt")), 10, "the flight data is saved")[0]
+            evidence = saved.read_text()
+            for part in ("critical alert: EngineStalled", "# demo: in this step for", "inferd_engine_state{", "\n# step "):
+                assert part in evidence, (part, evidence[:2000])
+            eventually(lambda: f"flight data saved to {saved}" in d.log(), 10, "the log names it")
             faults.clear()
             s.settimeout(30)
             assert s.recv(65536).startswith(b"HTTP/1.1 200")

@@ -27,10 +27,10 @@ class Faults:
 
 
 @contextlib.contextmanager
-def breakable(setup, tmp, config=None):
+def breakable(setup, tmp, config=None, environment=None):
     """A daemon and what breaks it; healed again at the end, or it could not stop."""
     path = pathlib.Path(tmp) / "faults"
-    with setup.daemon(config, environment={"INFERD_FAULTS": str(path)}) as d:
+    with setup.daemon(config, environment={"INFERD_FAULTS": str(path), **(environment or {})}) as d:
         if "engines fail on demand" not in d.log():
             runner.skip("this build has no fault injection (INFERD_FAULT_INJECTION)")
         faults = Faults(d, path)

@@ -3,6 +3,7 @@ import http.server
 import json
 import pathlib
 import re
+import signal
 import tempfile
 import threading
 
@@ -25,6 +26,31 @@ def test_status(setup):
 def test_status_without_a_daemon(setup):
     done = setup.run(setup.inferctl, "--api", "http://127.0.0.1:1", "--observe", "http://127.0.0.1:1", "status")
     assert done.returncode == 1 and done.stderr.strip(), done
+
+
+def test_reload_waits_for_the_daemons_word(setup):
+    with tempfile.TemporaryDirectory() as folder, setup.daemon(environment={"RUNTIME_DIRECTORY": folder}) as d:
+        def reload(*options, environment={"RUNTIME_DIRECTORY": folder}):
+            return ctl(setup, "reload", *options, str(d.process.pid), environment=environment)
+
+        assert reload().returncode == 0
+        d.write_config({"quue": {}})
+        done = reload()
+        assert done.returncode == 1 and f"{d.config_file}:" in done.stderr and "unknown key" in done.stderr, done
+        assert "the running configuration stays" in done.stderr, done
+        assert d.metrics().sum("inferd_config_last_reload_successful") == 0, "what the daemon says is known before the command ends"
+        d.write_config({})
+        assert reload().returncode == 0 and d.metrics().sum("inferd_config_last_reload_successful") == 1
+        assert reload(environment={}).returncode == 1, "nobody could answer"
+        d.send(signal.SIGSTOP)
+        done = reload("--timeout", "0.2")
+        assert done.returncode == 1 and "has not answered within 0.2 s" in done.stderr, done
+        d.send(signal.SIGCONT)
+        d.assert_serves()
+        assert d.stop() == 0
+    done = ctl(setup, "reload", str(d.process.pid), environment={"RUNTIME_DIRECTORY": "/tmp"})
+    assert done.returncode == 1 and "No such process" in done.stderr, done
+    assert ctl(setup, "reload", "-1").returncode == 2, "every process of the user"
 
 
 def test_chat(setup):

@@ -270,7 +270,14 @@ def test_a_model_that_cannot_be_loaded(setup):
         for path in (broken, d.folder / "missing.gguf"):
             d.write_config({"models": [{"name": "demo", "path": str(path)}]})
             done = setup.run(setup.inferd, "--config", d.config_file)
-            assert done.returncode == 1 and str(path) in done.stdout + done.stderr, done
+            assert done.returncode == 2 and str(path) in done.stdout + done.stderr, done
+        d.write_config({"models": [{"name": "there", "path": str(setup.model)}, {"name": "one", "path": "/no/one.gguf"}, {"name": "two", "path": "/no/two.gguf"}]})
+        done = setup.run(setup.inferd, "--config", d.config_file)
+        said = [line for line in (done.stdout + done.stderr).splitlines() if "a model cannot be served" in line]
+        assert done.returncode == 2 and len(said) == 1, done
+        for part in ("models[1].path: /no/one.gguf does not exist", "models[2].path: /no/two.gguf does not exist", "inferd-demo-model"):
+            assert part in said[0], said
+        assert "loading the model" not in done.stdout + done.stderr, "the first is loaded for nothing"
 
 
 def test_ports_file_is_json(setup):

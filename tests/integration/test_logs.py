@@ -14,6 +14,8 @@ import tarfile
 import tempfile
 import threading
 import time
+import urllib.error
+import urllib.request
 
 import runner
 from collector import Collector
@@ -127,19 +129,25 @@ def test_the_trace_opens_in_its_viewers(setup):
     trace = eventually(lambda: (t := d.observe("/debug/trace?seconds=600").json()) and
                        any(e["name"] == "decode" and e["pid"] == 2 for e in t["traceEvents"]) and t, 10, "the requests are in the trace")
     named = {(e["pid"], e["tid"]) for e in trace["traceEvents"] if e["name"] == "thread_name"}
-    last, stacks = 0, {}
+    last, stacks, waiting, waited = 0, {}, {}, 0
     for event in trace["traceEvents"]:
         if event["ph"] == "M":
             continue
         track = (event["pid"], event["tid"])
-        assert event["ph"] in "XCi" and event["ts"] >= last and track in named, event
+        assert event["ph"] in "XCibe" and event["ts"] >= last and track in named, event
         last = event["ts"]
+        if event["ph"] == "b":
+            assert waiting.setdefault(event["id"], event) is event, event
+        elif event["ph"] == "e":
+            del waiting[event["id"]]
+            waited += 1
         if event["ph"] == "X":
             stack = stacks.setdefault(track, [])
             while stack and stack[-1] < event["ts"]:  # exactly, as viewers do it
                 stack.pop()
             assert not stack or event["ts"] + event["dur"] < stack[-1], event
             stack.append(event["ts"] + event["dur"])
+    assert not waiting and waited >= 3, (waiting, waited)
     assert any(name == "forward" for name in (e["name"] for e in trace["traceEvents"]))
     for bad in ("0", "-1", "x", "1e9", "nan"):
         assert d.observe(f"/debug/trace?seconds={bad}").status == 400, bad
@@ -172,6 +180,36 @@ def test_the_bundle_holds_no_secret(setup):
             text = gzip.decompress(d.observe("/debug/bundle").body)
             for secret in (b"-secret", digest.encode()):
                 assert secret not in text, text[max(0, text.find(secret) - 200):][:400]
+
+
+def test_a_running_request_is_in_the_trace(setup):
+    d = setup.shared()
+    talk = threading.Thread(target=lambda: ask(d, "hello", {"X-Request-Id": "still-running"}, max_tokens=tokens(400), ignore_eos=True))
+    talk.start()
+    try:
+        def shown():
+            events = d.observe("/debug/trace?seconds=60").json()["traceEvents"]
+            track = next((e["tid"] for e in events if e["ph"] == "M" and e["pid"] == 2 and e["args"]["name"] == "still-running"), None)
+            found = {e["name"]: e for e in events if e["pid"] == 2 and e["tid"] == track and e["ph"] == "X"}
+            return found if "decode" in found else None
+
+        found = eventually(shown, 10, "the request is in the trace")
+        assert found["running"]["args"]["running"] is True and found["running"]["args"]["model"] == "demo", found
+    finally:
+        talk.join()
+
+
+def test_the_trace_has_a_track_for_each_compute_worker(setup):
+    with setup.daemon() as d:
+        # On a crowded machine the caller may have done everything before the worker gets a processor: so more than once.
+        trace = eventually(lambda: d.chat(max_tokens=8) and (t := d.observe("/debug/trace?seconds=60").json()["traceEvents"]) and
+                           any(e["name"].endswith("% busy") and e["args"]["busy_us"] > 0 for e in t) and t, 30, "the worker was busy")
+        tracks = {e["args"]["name"]: e["tid"] for e in trace if e["name"] == "thread_name" and e["pid"] == 1}
+        assert {"engine demo", "worker 1 (demo)"} == set(tracks), tracks
+        forward = [e for e in trace if e["name"] == "forward"]
+        busy = [e for e in trace if e["ph"] == "X" and (e["pid"], e["tid"]) == (1, tracks["worker 1 (demo)"])]
+        assert len(busy) == len(forward), (len(busy), len(forward))
+        assert all(0 <= e["args"]["busy_us"] <= e["dur"] + 1 for e in busy)
 
 
 def test_requests_in_flight_are_listed(setup):
@@ -303,7 +341,100 @@ def test_the_audit_log_holds_and_shows_tampering(setup):
         assert setup.run(setup.inferctl, "audit", "verify", audit).returncode == 0  # the chain alone cannot tell
         cut = setup.run(setup.inferctl, "audit", "verify", audit, "--head", head)
         assert cut.returncode == 1, cut
+        audit.write_text("")
+        emptied = setup.run(setup.inferctl, "audit", "verify", audit)
+        assert emptied.returncode == 1 and "audit.log is empty" in emptied.stderr, emptied
         assert setup.run(setup.inferctl, "audit", "verify", folder + "/none").returncode == 1
+
+
+def address_elsewhere():
+    """An address of this machine that is not a loopback one: whoever connects to it is a stranger."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            s.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            return None
+        return s.getsockname()[0]
+
+
+def test_keys_on_the_observability_plane_are_audited(setup):
+    """Who was refused there, and who has read with an administrator's key."""
+    host = address_elsewhere()
+    if host is None:
+        runner.skip("this machine has no address but loopback ones")
+    with tempfile.TemporaryDirectory() as folder:
+        audit = pathlib.Path(folder) / "audit.log"
+        keys = pathlib.Path(folder) / "keys"
+        roles = {"app": "user", "prom": "metrics", "boss": "admin"}
+        keys.write_text("".join(f"{name}:{role}:{hashlib.sha256(name.encode()).hexdigest()}\n" for name, role in roles.items()))
+        with setup.daemon({"logs": {"audit": {"file": str(audit)}}, "auth": {"keys_file": str(keys)},
+                           "observability": {"listen": "0.0.0.0:0"}}) as d:
+            def get(path, key=None):
+                request = urllib.request.Request(f"http://{host}:{d.observability}{path}", headers={"Authorization": f"Bearer {key}"} if key else {})
+                try:
+                    with urllib.request.urlopen(request, timeout=10) as answer:
+                        return answer.status
+                except urllib.error.HTTPError as error:
+                    return error.code
+
+            assert get("/metrics") == 401 and get("/metrics", "sesame") == 401 and get("/metrics", "app") == 403
+            assert get("/debug/requests", "prom") == 403 and get("/metrics", "prom") == 200
+            assert get("/debug/requests", "boss") == 200
+            for _ in range(60):
+                get("/metrics", "sesame")
+            assert d.metrics().sum("inferd_http_requests_total", plane="observability", code="401") >= 62
+            assert d.stop() == 0
+        lines = [json.loads(line) for line in audit.read_text().splitlines()]
+        refused = [line for line in lines if line["act"] == "authentication"]
+        assert [(line["actor"], line["target"]) for line in refused[:4]] == [
+            ("unknown", "/metrics"), ("unknown", "/metrics"), ("app", "/metrics"), ("prom", "/debug/requests")], refused
+        assert all(line["client"] == host and line["outcome"] == "refused" for line in refused), refused
+        assert len(refused) < 60 and "sesame" not in audit.read_text(), len(refused)
+        read = [line for line in lines if line["act"] == "admin_access"]
+        assert [(line["actor"], line["target"], line["client"]) for line in read] == [("boss", "/debug/requests", host)], read
+
+
+def test_a_web_page_cannot_call_the_daemon_by_its_own_name(setup):
+    """DNS rebinding: a page's own name leads to 127.0.0.1, and its Host header says so."""
+    with tempfile.TemporaryDirectory() as folder:
+        keys = pathlib.Path(folder) / "keys"
+        keys.write_text(f"boss:admin:{hashlib.sha256(b'boss').hexdigest()}\n")
+        for config in ({}, {"auth": {"keys_file": str(keys)}}):
+            with setup.daemon(config) as d:
+                refused = 401 if config else 403
+                for path in ("/debug/requests", "/debug/bundle", "/metrics", "/status"):
+                    answer = d.observe(path, headers={"Host": "evil.example:9464"})
+                    assert answer.status == refused, (path, answer)
+                for host in ("localhost", "127.0.0.1:1234", "[::1]:9464", socket.gethostname()):
+                    assert d.observe("/debug/requests", headers={"Host": host}).status == 200, host
+                assert d.observe("/livez", headers={"Host": "evil.example"}).status == 200
+                if config:
+                    allowed = d.observe("/debug/requests", headers={"Host": "evil.example", "Authorization": "Bearer boss"})
+                    assert allowed.status == 200, allowed
+
+
+def test_trace_looks_in_the_journal_last(setup):
+    """What journalctl prints stands in for a journal with an access line: there is no journald here."""
+    entry = {"__REALTIME_TIMESTAMP": "1700000000123456", "EVENT": "request_ended", "REQUEST_ID": "from-the-journal", "MODEL": "demo",
+             "INFERD_TOTAL_SECONDS": "0.25", "INFERD_QUEUE_SECONDS": "0.05", "INFERD_USER_AGENT": "gpj.\u202eexe", "INFERD_STATUS": "200"}
+    with tempfile.TemporaryDirectory() as folder:
+        program = pathlib.Path(folder) / "journalctl"
+        asked = pathlib.Path(folder) / "asked"
+        program.write_text(f"#!/bin/sh\necho \"$@\" > {asked}\ncat {folder}/entry 2> {folder}/none\n")
+        program.chmod(0o755)
+        environment = {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+        def trace(*arguments):
+            return setup.run(setup.inferctl, "--observe", "http://127.0.0.1:1", "trace", "from-the-journal", *arguments, environment=environment)
+
+        nowhere = trace()
+        assert nowhere.returncode == 1 and nowhere.stderr.strip(), nowhere
+        (pathlib.Path(folder) / "entry").write_text(json.dumps(entry) + "\n")
+        found = trace()
+        assert found.returncode == 0 and "queue" in found.stdout and "demo" in found.stdout, found
+        assert "\u202e" not in found.stdout, "a bidirectional control character reached the terminal"
+        assert {"REQUEST_ID=from-the-journal", "EVENT=request_ended", "--output=json"} <= set(asked.read_text().split()), asked.read_text()
+        assert json.loads(trace("--json").stdout)["total_seconds"] == 0.25
 
 
 @contextlib.contextmanager
@@ -323,7 +454,7 @@ def small_disk(megabytes):
 
 def hammer(port, stop, many=50):
     """As many requests as one connection takes, each of which is a line of the log."""
-    wanted, mark = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * many, b"HTTP/1.1 "
+    wanted, mark = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * many, b"HTTP/1.1 "
     while not stop.is_set():
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
             while not stop.is_set():

@@ -131,7 +131,7 @@ def test_the_connection_ends_when_the_client_says_so(setup):
     d = setup.shared()
 
     def ask(version, *headers):
-        head = "\r\n".join([f"GET /livez HTTP/{version}", "Host: x", *headers]).encode() + b"\r\n\r\n"
+        head = "\r\n".join([f"GET /livez HTTP/{version}", "Host: localhost", *headers]).encode() + b"\r\n\r\n"
         response = raw(d.observability, head * 2, timeout=5, finish=False)
         answers = response.split(b"HTTP/1.1 200")[1:]
         assert answers and b"\r\nConnection: " in answers[0], response[:300]
@@ -152,7 +152,7 @@ def test_thousands_of_slow_scrapers(setup):
         good, api, faults = [], [], []
 
         async def slow(number):
-            partial = b"GET /metrics HTTP/1.1\r\nHost: x\r\nX-Slow: " if number % 2 else b"GET /met"
+            partial = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Slow: " if number % 2 else b"GET /met"
             whole = http_bytes("/metrics", b"", method="GET") * 20  # and reads nothing
             while True:
                 writer = None

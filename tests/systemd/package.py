@@ -40,12 +40,18 @@ def install(box, packages):
     box.run("apt-get", "install", "-y", "-qq", *[f"/root/{path.name}" for path in (packages.inferd, packages.model)])
 
 
-def older(package, version):
-    """The same package under a lower version number, in a folder of its own."""
+def older(package, version, conffiles):
+    """The package as an earlier release may have had it, in a folder of its own: a lower version, another program (the same with bytes after
+    its end, so that it runs), other contents of `conffiles` (path: text)."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="older-", dir="/mnt"))  # gone with the container
     subprocess.run(["dpkg-deb", "-R", package, folder / "tree"], check=True)
     control = folder / "tree/DEBIAN/control"
     control.write_text("".join(f"Version: {version}\n" if line.startswith("Version:") else line for line in control.read_text().splitlines(True)))
+    with open(folder / "tree/usr/bin/inferd", "ab") as program:
+        program.write(b"of an earlier release")
+    for path, text in conffiles.items():
+        assert f"{path}\n" in (folder / "tree/DEBIAN/conffiles").read_text(), path
+        (folder / "tree" / path.lstrip("/")).write_text(text)
     result = folder / f"{package.name.split('_')[0]}_{version}.deb"
     subprocess.run(["dpkg-deb", "-Zgzip", "-z1", "--root-owner-group", "-b", folder / "tree", result], stdout=subprocess.DEVNULL, check=True)
     return result

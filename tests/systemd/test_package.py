@@ -1,11 +1,14 @@
 """The package: what lintian says, what an upgrade keeps, what a purge leaves. From nothing installed to nothing installed."""
+import os
 import pathlib
+import re
 import shutil
 import subprocess
 
+import harness
 import package
 import runner
-from service import Clients, ask, main_pid, wait_ready
+from service import OBSERVE, Clients, ask, main_pid, wait_ready
 
 INSTALLED = False
 
@@ -32,6 +35,39 @@ def test_cmake_installs_the_same_tree(setup):
             "usr/share/doc/inferd/CHANGELOG.md"} <= packed
 
 
+def unpacked(deb):
+    """The files of a package, in a folder that is gone with the container."""
+    folder = pathlib.Path("/mnt/unpacked") / deb.name
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        subprocess.run(["dpkg-deb", "-x", deb, folder], check=True)
+    return folder
+
+
+def program_of(setup, pid):
+    """What tells the program that a process runs from others."""
+    return setup.run("sha256sum", f"/proc/{pid}/exe").split()[0]
+
+
+def test_links_of_the_installed_pages_lead_somewhere(setup):
+    tree = unpacked(setup.packages.inferd)
+    home = tree / "usr/share/doc/inferd"
+    pages, links = sorted(home.rglob("*.md")), 0
+    for page in pages:
+        for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+            if re.match(r"[a-z]+:", target) or target.startswith("#"):
+                continue
+            links += 1
+            there = pathlib.Path(os.path.normpath(page.parent / target.split("#")[0]))
+            for parent in (there, *there.parents):  # an absolute link is meant from the tree's root
+                if parent.is_symlink() and os.readlink(parent).startswith("/"):
+                    there = tree / os.readlink(parent)[1:] / there.relative_to(parent)
+                    break
+            assert there.exists(), f"{page.relative_to(home)}: {target}"
+    assert {"README.md", "docs/INSTALL.md", "alerts/README.md", "docs/runbooks/README.md"} <= {str(page.relative_to(home)) for page in pages}
+    assert links > 100 and "[docs/INSTALL.md](docs/INSTALL.md)" in (home / "README.md").read_text(), links
+
+
 def files(setup):
     """Everything on the system that a package could have left."""
     out = setup.shell("find /etc /usr /lib /var /run/systemd/system -xdev -not -path '/var/lib/dpkg/*' -not -path '/var/log/*' "
@@ -42,7 +78,11 @@ def files(setup):
 
 def test_from_an_older_version_to_nothing(setup):
     before = files(setup)
-    older = package.older(setup.packages.inferd, "0.0.9")
+    config, rotation = "/etc/inferd/inferd.yaml", "/etc/logrotate.d/inferd"
+    new = {path: (unpacked(setup.packages.inferd) / path[1:]).read_text() for path in (config, rotation)}
+    old = {config: new[config].replace("  # metrics and health", "") + "api: {idle_timeout: 61s}\n", rotation: new[rotation].replace("daily", "weekly")}
+    assert old[config] != new[config] and old[rotation] != new[rotation]
+    older = package.older(setup.packages.inferd, "0.0.9", old)
     for path in (older, setup.packages.model, setup.packages.inferd):
         (setup.root / "root" / path.name).write_bytes(path.read_bytes())
     setup.run("apt-get", "install", "-y", "-qq", f"/root/{older.name}", f"/root/{setup.packages.model.name}")
@@ -51,22 +91,31 @@ def test_from_an_older_version_to_nothing(setup):
     assert setup.run("dpkg-query", "-W", "-f", "${Version}", "inferd") == "0.0.9"
 
     # What the administrator and the daemon have made in the meantime.
-    config = (setup.root / "etc/inferd/inferd.yaml").read_text() + "queue: {capacity: 2077, deadline: 1d}\nlifecycle: {start_patience: 10m}\n"
-    setup.write("/etc/inferd/inferd.yaml", config)
+    assert (setup.root / config[1:]).read_text() == old[config]
+    mine = old[config] + "queue: {capacity: 2077, deadline: 1d}\nlifecycle: {start_patience: 10m}\n"
+    setup.write(config, mine)
     setup.write("/var/lib/private/inferd/flight/flight-x.txt", "x")
     setup.write("/etc/inferd/instances/0.conf", "INFERD_QUEUE__CAPACITY=5\n")
     setup.run("systemctl", "restart", "inferd.service")
     setup.run("systemctl", "enable", "--now", "inferd@0.service")
     setup.run("systemctl", "disable", "inferd.service")
     pids = main_pid(setup), main_pid(setup, "inferd@0.service")
+    programs = {program_of(setup, pid) for pid in pids}
 
     clients = Clients(rate=50, seconds=15)
-    setup.run("apt-get", "install", "-y", "-qq", f"/root/{setup.packages.inferd.name}")
+    # As unattended upgrades do it. The release and the administrator have both changed the file: dpkg has to choose.
+    setup.run("apt-get", "install", "-y", "-qq", "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold",
+              f"/root/{setup.packages.inferd.name}")
     assert main_pid(setup) not in (0, pids[0]) and main_pid(setup, "inferd@0.service") not in (0, pids[1])
     assert not clients.failures(), clients.failures()[:5]
     print(f"  {len(clients.results())} requests over the upgrade, none failed")
     assert setup.run("dpkg-query", "-W", "-f", "${Version}", "inferd") != "0.0.9"
-    assert (setup.root / "etc/inferd/inferd.yaml").read_text() == config
+    assert not programs & {program_of(setup, main_pid(setup)), program_of(setup, main_pid(setup, "inferd@0.service"))}, "the old program runs on"
+    assert (setup.root / config[1:]).read_text() == mine
+    assert (setup.root / (config[1:] + ".dpkg-dist")).read_text() == new[config], "dpkg has met no conflict"
+    assert (setup.root / rotation[1:]).read_text() == new[rotation], "what nobody has touched is the new release's"
+    metrics = harness.Metrics(harness.request(OBSERVE, "GET", "/metrics").body.decode())
+    assert metrics.sum("inferd_queue_capacity") == 2077, "the administrator's file is in force"
     assert (setup.root / "var/lib/private/inferd/flight/flight-x.txt").read_text() == "x"
     setup.run("systemctl", "is-enabled", "inferd.service", check=False)
     assert setup.code != 0, "an upgrade enables what the administrator has disabled"
@@ -75,7 +124,7 @@ def test_from_an_older_version_to_nothing(setup):
     setup.run("apt-get", "remove", "-y", "-q", "inferd")
     for unit in ("inferd.service", "inferd.socket", "inferd@0.service"):
         assert setup.prop(unit, "ActiveState") == "inactive", unit
-    assert (setup.root / "etc/inferd/inferd.yaml").read_text() == config, "remove keeps the configuration"
+    assert (setup.root / config[1:]).read_text() == mine, "remove keeps the configuration"
     assert (setup.root / "var/lib/private/inferd/flight/flight-x.txt").exists(), "remove keeps the state"
 
     setup.run("apt-get", "purge", "-y", "-q", "inferd", "inferd-demo-model")
@@ -85,6 +134,28 @@ def test_from_an_older_version_to_nothing(setup):
     left = {path for path in left if path not in own and not (path.endswith(".wants") and not setup.run("ls", path))}
     assert not left, sorted(left)
     assert "inferd" not in (setup.root / "etc/group").read_text()
+
+
+def test_without_a_model_it_says_what_is_missing(setup):
+    """The package alone is installed all the same; the journal has one line that says what to do, and nobody tries again and again."""
+    path = setup.packages.inferd
+    (setup.root / "root" / path.name).write_bytes(path.read_bytes())
+    out = setup.run("apt-get", "install", "-y", "-qq", "--no-install-recommends", f"/root/{path.name}")
+    missing = "models[0].path: /usr/share/inferd/models/inferd-demo.gguf does not exist"
+    assert "the service does not run" in out and missing in out and "inferd-demo-model" in out, out
+    assert "Could not execute" not in out, out
+    assert setup.run("dpkg-query", "-W", "-f", "${Status}", "inferd") == "install ok installed"
+    assert setup.prop("inferd.service", "ExecMainStatus") == "2" and setup.prop("inferd.service", "NRestarts") == "0"
+    assert setup.prop("inferd.service", "ActiveState") == "failed"
+    said = setup.run("journalctl", "--quiet", "-o", "cat", "-p", "crit", "_SYSTEMD_UNIT=inferd.service").splitlines()
+    assert len([line for line in said if missing in line]) == 1 and len(said) == 1, said
+    # What the message asks for is enough.
+    model = setup.packages.model
+    (setup.root / "root" / model.name).write_bytes(model.read_bytes())
+    setup.run("apt-get", "install", "-y", "-qq", f"/root/{model.name}")
+    setup.run("systemctl", "start", "inferd.service")
+    assert ask().status == 200
+    setup.run("apt-get", "purge", "-y", "-q", "inferd", "inferd-demo-model")
 
 
 def test_models_of_the_user_survive_a_purge(setup):

@@ -1,9 +1,11 @@
 """What the service may touch, and what it may not; each time with somebody outside of the sandbox who can, so that the test cannot pass for
 another reason."""
 import hashlib
+import os
 import re
 
 import harness
+from container import ROOT
 from service import API, OBSERVE, ask, main_pid, wait_ready
 
 DIGEST = hashlib.sha256(b"sk-good").hexdigest()
@@ -124,6 +126,51 @@ def test_memory_can_be_locked_and_threads_pinned(setup):
     setup.run("systemctl", "start", "no-pin.service", check=False)
     assert setup.code != 0 and "failed to set pid" in setup.journal(unit="no-pin.service"), setup.journal(unit="no-pin.service")
     setup.run("systemctl", "reset-failed")
+
+
+def test_the_daemon_locks_its_memory_and_pins_its_threads(setup):
+    """models[].lock_memory and models[].pin_threads do under the hardening what they say, within the CPUs that the unit gives."""
+    mine = sorted(os.sched_getaffinity(0))[-1]
+
+    def threads(name):
+        """Which CPUs the threads with this name may run on."""
+        lines = setup.run("grep", "-h", "^Name:\\|^Cpus_allowed_list:", "-r", f"/proc/{main_pid(setup)}/task", "--include=status").splitlines()
+        return [cpus.split("\t")[1] for thread, cpus in zip(lines[::2], lines[1::2]) if thread == f"Name:\t{name}"]
+
+    def status_of_model():
+        return harness.request(OBSERVE, "GET", "/status").json()["models"][0]
+
+    wait_ready()
+    assert re.search(r"^VmLck:\s+0 kB$", setup.run("cat", f"/proc/{main_pid(setup)}/status"), re.MULTILINE), "nothing is locked unasked"
+    assert status_of_model()["locked_bytes"] == 0 and status_of_model()["cpus"] == ""
+    # A container may have no right to raise limits beyond its host's: a model and a cache that go into the usual 8 MiB.
+    tiny = ROOT / "tests/golden/data/logits/llama-gqa4.Q8_0.gguf"
+    (setup.root / "var/lib/inferd-models/tiny.gguf").write_bytes(tiny.read_bytes())
+    asked = "[Service]\nEnvironment=INFERD_MODELS__0__PATH=/var/lib/inferd-models/tiny.gguf\nEnvironment=INFERD_MODELS__0__LOCK_MEMORY=true INFERD_MODELS__0__PIN_THREADS=true INFERD_MODELS__0__THREADS=2 INFERD_MODELS__0__KV_CACHE=2MiB\n"
+    with setup.settings(asked):
+        setup.run("systemctl", "restart", "inferd.service")
+        model = status_of_model()
+        weights = tiny.stat().st_size
+        assert weights < model["locked_bytes"] <= weights + (2 << 20), model
+        locked = int(re.search(r"^VmLck:\s+(\d+) kB$", setup.run("cat", f"/proc/{main_pid(setup)}/status"), re.MULTILINE).group(1))
+        assert 0 <= locked * 1024 - model["locked_bytes"] < 2 * 4096, (locked, model)  # whole pages, of file and cache each
+        allowed = sorted(os.sched_getaffinity(0))
+        cpus = [int(cpu) for cpu in model["cpus"].split(",")]
+        assert len(cpus) == 2 and len(set(cpus)) == min(2, len(allowed)) and set(cpus) <= set(allowed), (cpus, allowed)
+        assert threads("engine") == [str(cpus[0])] and threads("compute") == [str(cpus[1])], (threads("engine"), threads("compute"), cpus)
+        assert f"on CPUs {model['cpus']}, locked bytes: {model['locked_bytes']}" in setup.journal("-n", "30")
+        assert ask().status == 200
+    with setup.settings(asked + f"CPUAffinity={mine}\n"):
+        setup.run("systemctl", "restart", "inferd.service")
+        assert threads("engine") == threads("compute") == [str(mine)], "beyond the CPUs that the unit gives"
+    with setup.settings(asked + "LimitMEMLOCK=64K\n"):
+        doctor = setup.run("inferctl", "doctor", check=False)
+        assert "for the running inferd.service" in doctor, doctor
+        setup.run("systemctl", "restart", "inferd.service", check=False)
+        assert setup.code != 0
+        assert "this process may lock 65536 bytes in all (RLIMIT_MEMLOCK); set LimitMEMLOCK=infinity in the unit" in setup.journal("-n", "20")
+        doctor = setup.run("inferctl", "doctor", check=False)
+        assert re.search(r"64(\.0)? KiB at most by inferd\.service", doctor) and "systemctl edit inferd" in doctor, doctor
 
 
 def test_units_are_sound(setup):

@@ -21,6 +21,28 @@ TEST(Machine, MemInfo) {
   EXPECT_EQ(MemInfo("", "MemTotal"), std::nullopt);
 }
 
+TEST(Machine, StateOfAUnit) {
+  const auto unit = ParseUnitState("MainPID=42\nLimitMEMLOCK=infinity\nLoadState=loaded\n");
+  ASSERT_TRUE(unit);
+  EXPECT_EQ(unit->main_pid, 42);
+  EXPECT_EQ(unit->locked_memory, kUnlimited);
+  EXPECT_EQ(ParseUnitState("MainPID=0\nLimitMEMLOCK=8388608\nLoadState=loaded\n")->locked_memory, 8U << 20U);
+  // systemctl shows the limit that a unit would have even if there is none of that name.
+  for (const char* none :
+       {"", "MainPID=0\nLimitMEMLOCK=8388608\nLoadState=not-found\n", "LoadState=loaded\n", "LoadState=loaded\nLimitMEMLOCK=x\n"}) {
+    EXPECT_FALSE(ParseUnitState(none)) << none;
+  }
+}
+
+TEST(Machine, LockedMemoryOfAProcess) {
+  constexpr std::string_view kHead = "Limit                     Soft Limit           Hard Limit           Units\n";
+  EXPECT_EQ(LockedMemoryLimit(std::string(kHead) + "Max locked memory         65536                unlimited            bytes\n"), 65536U);
+  EXPECT_EQ(LockedMemoryLimit(std::string(kHead) + "Max locked memory         unlimited            unlimited            bytes\n"),
+            kUnlimited);
+  EXPECT_EQ(LockedMemoryLimit(kHead), std::nullopt);
+  EXPECT_EQ(LockedMemoryLimit("Max locked memory\n"), std::nullopt);
+}
+
 TEST(Machine, Sysctls) {
   EXPECT_EQ(SysctlPath("net.core.somaxconn"), "/proc/sys/net/core/somaxconn");
   const SysctlAdvice least{"x.y", 100, false, ""};

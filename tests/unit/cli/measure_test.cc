@@ -108,6 +108,13 @@ TEST(Text, NothingDrivesTheTerminal) {
             "x\xEF\xBF\xBD");
   EXPECT_EQ(PrintableLine("a\nb\x1b", 100), "a\\nb\xEF\xBF\xBD");
   EXPECT_EQ(PrintableLine("abcdef", 3), "abc...");
+  // What is shown has the order that it has.
+  for (const char* turn : {"\u202A", "\u202E", "\u2066", "\u2069"}) {
+    EXPECT_EQ(Printable("gpj" + std::string(turn) + "exe"), "gpjexe");
+    EXPECT_EQ(PrintableLine("gpj" + std::string(turn) + "exe", 100),
+              "gpj\xEF\xBF\xBD"
+              "exe");
+  }
 }
 
 }  // namespace

@@ -33,6 +33,23 @@ class AdmissionTest : public ApiFixture {
   }
 };
 
+// A web page whose own name was made to lead here: it cannot choose its Host header.
+TEST_F(AdmissionTest, WithoutKeysOnlyTheMachinesOwnNamesAreAnswered) {
+  Serve();
+  EXPECT_EQ(PointOf("/v1/completions", {{"host", "evil.example:8080"}}), "auth");
+  EXPECT_EQ(LastEnded().status, 403);
+  EXPECT_EQ(LastEnded().record->refusal, RefusalReason::kForbidden);
+  EXPECT_EQ(PointOf("/tokenize", {{"host", "evil.example"}}), "auth");
+  EXPECT_EQ(engine_.submitted(), 0U);
+  for (const char* host : {"localhost:8080", "127.0.0.1:8080", "[::1]", "box"}) {
+    Ask("POST", "/detokenize", R"({"model":"demo","tokens":[1]})", {{"host", host}});
+    EXPECT_EQ(LastEnded().status, 200) << host;
+  }
+  UseKeys();
+  Ask("POST", "/detokenize", R"({"model":"demo","tokens":[1]})", {{"host", "api.example"}, {"authorization", "Bearer secret"}});
+  EXPECT_EQ(LastEnded().status, 200) << "with a key the name does not matter";
+}
+
 TEST_F(AdmissionTest, ThePointsAreAskedInOrder) {
   std::vector<std::string_view> names;
   for (const ShedPoint& point : admission_.points()) names.push_back(point.name);

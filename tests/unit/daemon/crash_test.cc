@@ -6,12 +6,19 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
+#include <cstdint>
+#include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
+#include <vector>
 
+#include "runtime/base/thread.h"
 #include "tests/fakes/fake_tree.h"
 
 namespace inferd::daemon {
@@ -67,6 +74,56 @@ TEST_F(CrashDeathTest, AnAbortDoesToo) {
       },
       ::testing::KilledBySignal(SIGABRT), "inferd crashed: SIGABRT");
   EXPECT_THAT(Evidence(tree.root() + "/state"), HasSubstr("SIGABRT"));
+}
+
+// A process id is used again: the report of the one that had it before stays.
+TEST_F(CrashDeathTest, TheReportIsNamedByItsTime) {
+  namespace fs = std::filesystem;
+  using std::chrono::system_clock;
+  const auto before = std::chrono::floor<std::chrono::seconds>(system_clock::now());
+  EXPECT_EXIT(
+      {
+        Prepare();
+        std::abort();
+      },
+      ::testing::KilledBySignal(SIGABRT), "");
+  const auto after = system_clock::now();
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(tree.root() + "/state")) names.push_back(entry.path().filename().string());
+  ASSERT_EQ(names.size(), 1U);
+  int pid = 0;
+  std::tm at{};
+  ASSERT_EQ(std::sscanf(names[0].c_str(), "crash-%4d%2d%2dT%2d%2d%2dZ-%d.txt", &at.tm_year, &at.tm_mon, &at.tm_mday, &at.tm_hour,
+                        &at.tm_min, &at.tm_sec, &pid),
+            7)
+      << names[0];
+  at.tm_year -= 1900;
+  at.tm_mon -= 1;
+  const auto time = system_clock::from_time_t(::timegm(&at));
+  EXPECT_TRUE(before <= time && time <= after) << names[0];
+  EXPECT_THAT(Evidence(tree.root() + "/state"), HasSubstr("pid " + std::to_string(pid)));
+}
+
+// The stack that a thread has used up cannot carry the handler.
+std::uintptr_t Overflow(std::uintptr_t depth) {
+  if (depth == 0) return 0;
+  std::array<char, 4096> block;
+  volatile char* const at = block.data();  // touched, whatever the compiler thinks of it
+  at[depth % block.size()] = static_cast<char>(depth);
+  return Overflow(depth + 1) + static_cast<std::uintptr_t>(at[depth % block.size()]);
+}
+
+TEST_F(CrashDeathTest, AThreadWhoseStackOverflowsDoesToo) {
+  EXPECT_EXIT(
+      {
+        Prepare();
+        std::thread([] {
+          const ThreadSetup thread("deep");
+          std::exit(static_cast<int>(Overflow(1)));
+        }).join();
+      },
+      ::testing::KilledBySignal(SIGSEGV), "inferd crashed: SIGSEGV");
+  EXPECT_THAT(Evidence(tree.root() + "/state"), HasSubstr("backtrace:"));
 }
 
 TEST_F(CrashDeathTest, OldReportsMakeRoom) {

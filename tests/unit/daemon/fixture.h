@@ -36,7 +36,7 @@ class ApiFixture : public testing::Test {
         keys_(nullptr),
         settings_(ApiSettings{}),
         engine_(clock_, ledger_),
-        admission_(MakeAdmission(lifecycle_, keys_, models_)),
+        admission_(MakeAdmission(lifecycle_, keys_, names_, models_)),
         api_({.clock = clock_,
               .ledger = ledger_,
               .lifecycle = lifecycle_,
@@ -182,6 +182,7 @@ class ApiFixture : public testing::Test {
   Lifecycle lifecycle_;
   ServedModels models_;
   Keys keys_;
+  const LocalNames names_{{"t:1", "test:1"}, "box"};  // what the tests' clients call the server
   SharedValue<ApiSettings> settings_;
   RouteCounters counters_;
   model::FakeTokenizer tokenizer_;

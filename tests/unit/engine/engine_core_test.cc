@@ -279,6 +279,7 @@ TEST_F(EngineCoreTest, StepRecordsTellWhatWasDone) {
   EXPECT_EQ(steps[2].decode_sequences, 1U);
   EXPECT_EQ(steps[2].number, 3U);
   EXPECT_GT(steps[2].weight_bytes_read, 0U);
+  EXPECT_EQ(steps[2].workers, core_->model().threads() - 1);
   EXPECT_EQ(steps[2].inter_token[4], 1U) << "10 ms falls into the bucket up to 0.01";
 }
 

@@ -1,11 +1,14 @@
 // The engine with its thread: submission from other threads, bounds, drain and stop.
 #include <condition_variable>
+#include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <thread>
 
 #include "gtest/gtest.h"
 #include "runtime/base/seqlock.h"
 #include "runtime/engine/engine.h"
+#include "runtime/model/compute_pool.h"
 #include "tests/fakes/letter_tokenizer.h"
 
 namespace inferd::engine {
@@ -57,6 +60,20 @@ class EngineThreadTest : public testing::Test {
     return text;
   }
 
+  // A figure of /proc/self/task/TID/status of the thread with this name.
+  static std::string OfThread(const std::string& name, const std::string& field) {
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+      std::ifstream status(task.path() / "status");
+      std::string line;
+      std::getline(status, line);
+      if (line != "Name:\t" + name) continue;
+      while (std::getline(status, line)) {
+        if (line.starts_with(field + ":\t")) return line.substr(field.size() + 2);
+      }
+    }
+    return "";
+  }
+
   SystemClock clock_;
   Ring<RequestRecord> records_{64};
   Ring<StepRecord> steps_{64};
@@ -64,6 +81,23 @@ class EngineThreadTest : public testing::Test {
   std::unique_ptr<model::LetterTokenizer> tokenizer_;
   std::unique_ptr<Engine> engine_;
 };
+
+TEST_F(EngineThreadTest, RunsOnItsCpuAndKeepsTheKvCacheInMemory) {
+  const int cpu = model::AllowedCpus().back();
+  Make({.context = 32, .max_running = 1, .max_batch_tokens = 16, .lock_kv_cache = true, .cpu = cpu});
+  const std::string mine = OfThread("engine_test", "Cpus_allowed_list");
+  const std::string locked = OfThread("engine_test", "VmLck");
+  const auto kilobytes = engine_->options().kv_cache_bytes / 1024;
+  EXPECT_EQ(std::stoul(locked), (kilobytes + 3) / 4 * 4) << "whole pages of 4 KiB";
+  const auto started = engine_->Start();
+  ASSERT_TRUE(started) << started.error().message;
+  auto request = MakeRequest(4);
+  ASSERT_TRUE(engine_->Submit(request));
+  Wait(*request);
+  EXPECT_EQ(request->record.generated_tokens, 4U);
+  EXPECT_EQ(OfThread("engine", "Cpus_allowed_list"), std::to_string(cpu));
+  EXPECT_EQ(OfThread("engine_test", "Cpus_allowed_list"), mine) << "the starter's own CPUs are another matter";
+}
 
 TEST_F(EngineThreadTest, AnswersManySubmittersAtOnce) {
   Make({.context = 128, .max_running = 4, .max_batch_tokens = 64});

@@ -160,15 +160,45 @@ TEST_F(AuditTest, ACutOffEndIsFoundByTheHash) {
 
 TEST_F(AuditTest, TheChainLeadsThroughRotatedAndCompressedFiles) {
   Fill(2);
+  const std::string last = SplitLines(ReadFile(path))[1];
   const std::string rotated = RotatedName(path, clock.WallNow());
   std::filesystem::rename(path, rotated);
   const std::atomic<bool> stop{false};
   ASSERT_TRUE(Compress(rotated, stop));
+  // As its own rotation does it: a line stands in the new file at once.
+  tree.Write("/audit.log", AuditLine(*HeadAfter(last), clock.WallNow(), Act("third")) + "\n");
   Fill(2);
   const AuditReport report = Verify();
   EXPECT_FALSE(report.fault) << report.fault->what;
   EXPECT_EQ(report.files, 2U);
-  EXPECT_EQ(report.lines, 4U);
+  EXPECT_EQ(report.lines, 5U);
+}
+
+TEST_F(AuditTest, AnEmptiedFileIsNoGoodOne) {
+  tree.Write("/audit.log", "");
+  ASSERT_TRUE(Verify().fault);
+  EXPECT_EQ(Verify().fault->line, 0U);
+  EXPECT_THAT(Verify().fault->what, HasSubstr("is empty"));
+  Fill(2);
+  EXPECT_FALSE(Verify().fault);
+  std::filesystem::rename(path, RotatedName(path, clock.WallNow()));
+  ASSERT_TRUE(Verify().fault);
+  EXPECT_THAT(Verify().fault->what, HasSubstr("is missing"));
+  tree.Write("/audit.log", "");
+  ASSERT_TRUE(Verify().fault);
+  EXPECT_EQ(Verify().fault->file, path);
+  EXPECT_THAT(Verify().fault->what, HasSubstr("is empty"));
+}
+
+// Whoever empties it and lets the daemon go on leaves a sound chain: so the chain itself says it.
+TEST_F(AuditTest, GoingOnBehindAnEmptiedFileIsEntered) {
+  Fill(2);
+  std::filesystem::rename(path, RotatedName(path, clock.WallNow()));
+  tree.Write("/audit.log", "");
+  Fill(1);
+  EXPECT_FALSE(Verify().fault);
+  EXPECT_EQ(Verify().lines, 4U);
+  EXPECT_THAT(ReadFile(path), HasSubstr("lines behind number 2 may have been removed"));
 }
 
 TEST_F(AuditTest, CutsOffWhatACrashHasLeftUnfinishedAndSaysSo) {

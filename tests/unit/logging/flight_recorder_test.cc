@@ -31,6 +31,8 @@ engine::StepRecord Step(std::uint64_t number, Duration after) {
   return step;
 }
 
+TraceWindow Window() { return {.begin = kBegin, .end = kBegin + seconds(1), .wall_begin = WallTime(seconds(1'700'000'000))}; }
+
 engine::RequestRecord Request(const std::string& id, Duration after) {
   engine::RequestRecord record;
   record.id = std::string_view(id);
@@ -65,12 +67,19 @@ TEST(FlightRecorder, KeepsTheLastOnes) {
 TEST(ChromeTrace, IsWhatViewersOpen) {
   std::vector<engine::StepRecord> steps;
   for (std::uint64_t i = 1; i <= 50; ++i) steps.push_back(Step(i, milliseconds(10) * i + std::chrono::nanoseconds(123'457) * i));
-  const std::vector<engine::RequestRecord> requests{Request("req-\"1\"\n", milliseconds(20)), Request("req-2", milliseconds(5))};
-  const json trace = json::parse(ChromeTrace(steps, requests, kModels, kBegin, WallTime(seconds(1'700'000'000))));
+  for (engine::StepRecord& step : steps) {
+    step.workers = 2;
+    step.worker_busy = {9000, 5000};
+  }
+  engine::RequestRecord running = Request("req-3", milliseconds(7));
+  running.ended = running.last_token = MonotonicTime{};
+  const std::vector<engine::RequestRecord> requests{Request("req-\"1\"\n", milliseconds(20)), Request("req-2", milliseconds(5)), running};
+  const json trace = json::parse(ChromeTrace(steps, requests, kModels, Window()));
   EXPECT_EQ(trace["otherData"]["begin"], "2023-11-14T22:13:20.000000Z");
   std::set<std::pair<int, int>> named, used;
   std::map<std::pair<int, int>, std::vector<std::pair<double, double>>> open;  // of each track: begin, end
   double last = 0;
+  std::set<int> waiting;
   for (const json& event : trace["traceEvents"]) {
     const std::pair<int, int> track{event["pid"], event["tid"]};
     const std::string phase = event["ph"];
@@ -78,11 +87,19 @@ TEST(ChromeTrace, IsWhatViewersOpen) {
       if (event["name"] == "thread_name") named.insert(track);
       continue;
     }
-    ASSERT_TRUE(phase == "X" || phase == "C") << phase;
+    ASSERT_TRUE(phase == "X" || phase == "C" || phase == "b" || phase == "e") << phase;
     const double at = event["ts"];
     EXPECT_GE(at, last) << "not in order";
     last = at;
     used.insert(track);
+    if (phase == "b") {
+      EXPECT_TRUE(waiting.insert(event["id"].get<int>()).second);
+      continue;
+    }
+    if (phase == "e") {
+      EXPECT_EQ(waiting.erase(event["id"].get<int>()), 1U) << "ends without having begun";
+      continue;
+    }
     if (phase == "C") {
       EXPECT_TRUE(event["args"]["value"].is_number());
       continue;
@@ -98,11 +115,12 @@ TEST(ChromeTrace, IsWhatViewersOpen) {
     stack.emplace_back(at, end);
   }
   for (const auto& track : used) EXPECT_TRUE(named.contains(track)) << track.first << " " << track.second;
+  EXPECT_TRUE(waiting.empty());
 }
 
 TEST(ChromeTrace, CutsOffWhatWasBefore) {
   const std::vector<engine::StepRecord> steps{Step(1, milliseconds(-100)), Step(2, milliseconds(-5))};
-  const json trace = json::parse(ChromeTrace(steps, {}, kModels, kBegin, WallTime{}));
+  const json trace = json::parse(ChromeTrace(steps, {}, kModels, Window()));
   int complete = 0;
   for (const json& event : trace["traceEvents"]) {
     if (event["ph"] != "X") continue;
@@ -112,10 +130,61 @@ TEST(ChromeTrace, CutsOffWhatWasBefore) {
   EXPECT_EQ(complete, 3);  // the second step, its forward pass and its sampling
 }
 
+TEST(ChromeTrace, ShowsHowBusyEachWorkerWas) {
+  std::vector<engine::StepRecord> steps{Step(1, milliseconds(10)), Step(2, milliseconds(20))};
+  steps[1].model = 1;
+  for (engine::StepRecord& step : steps) {
+    step.workers = 2;
+    step.worker_busy = {9000, 5000};
+  }
+  const json trace = json::parse(ChromeTrace(steps, {}, kModels, Window()));
+  std::map<std::string, int> tracks;
+  for (const json& event : trace["traceEvents"]) {
+    if (event["name"] == "thread_name") tracks[event["args"]["name"]] = event["tid"];
+  }
+  ASSERT_TRUE(tracks.contains("worker 2 (demo)"));
+  EXPECT_TRUE(tracks.contains("worker 1 (other)"));
+  int shown = 0;
+  for (const json& event : trace["traceEvents"]) {
+    if (event["ph"] != "X" || event["tid"] != tracks["worker 2 (demo)"]) continue;
+    ++shown;
+    EXPECT_EQ(event["name"], "50 % busy");
+    EXPECT_EQ(event["ts"], 11000.0) << "the forward pass, behind the plan";
+    EXPECT_EQ(event["args"]["busy_us"], 3500);
+    EXPECT_EQ(event["args"]["step"], 1);
+  }
+  EXPECT_EQ(shown, 1);
+}
+
+TEST(ChromeTrace, ShowsWhatStillRunsUpToNow) {
+  engine::RequestRecord decoding = Request("decoding", milliseconds(100));
+  decoding.ended = decoding.last_token = MonotonicTime{};
+  engine::RequestRecord queued = Request("queued", milliseconds(200));
+  queued.ended = queued.last_token = queued.first_token = queued.scheduled = MonotonicTime{};
+  const json trace = json::parse(ChromeTrace({}, std::vector{decoding, queued}, kModels, Window()));
+  std::map<std::string, json> found;  // by track and name
+  std::map<std::string, double> waited;
+  std::map<int, std::string> who;
+  for (const json& event : trace["traceEvents"]) {
+    if (event["name"] == "thread_name" && event["pid"] == 2) who[event["tid"]] = event["args"]["name"];
+    if (event["ph"] == "X") found[who[event["tid"]] + " " + event["name"].get<std::string>()] = event;
+    if (event["ph"] == "b") waited[who[event["id"]]] -= event["ts"].get<double>();
+    if (event["ph"] == "e") waited[who[event["id"]]] += event["ts"].get<double>();
+  }
+  ASSERT_TRUE(found.contains("decoding running") && found.contains("queued running"));
+  EXPECT_EQ(found["decoding running"]["args"]["running"], true);
+  EXPECT_NEAR(found["decoding running"]["dur"].get<double>(), 900'000, 1);
+  EXPECT_NEAR(found["decoding decode"]["dur"].get<double>(), 885'000, 1);
+  EXPECT_NEAR(found["queued queue"]["dur"].get<double>(), 799'000, 1);
+  EXPECT_FALSE(found.contains("queued prefill"));
+  EXPECT_NEAR(waited["decoding"], 4'000, 1);
+  EXPECT_NEAR(waited["queued"], 799'000, 1);
+}
+
 TEST(ChromeTrace, MarksPreemptionsOnTheRequestsTrack) {
   engine::RequestRecord request = Request("r", milliseconds(1));
   request.preempted[0] = request.received + milliseconds(20);
-  const json trace = json::parse(ChromeTrace({}, std::vector{request}, kModels, kBegin, WallTime{}));
+  const json trace = json::parse(ChromeTrace({}, std::vector{request}, kModels, Window()));
   int marks = 0;
   for (const json& event : trace["traceEvents"]) {
     if (event["ph"] != "i") continue;

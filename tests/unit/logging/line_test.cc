@@ -110,6 +110,15 @@ TEST(TextLine, ShowsMessageAndTheRest) {
             "04:50:00.123 info     sample hello request_id=req-1 model=demo integer=3 number=0.5 yes=true wait_seconds=0.000000 count=4");
 }
 
+TEST(TextLine, CannotBeTurnedRound) {
+  for (const char* turn : {"\u202A", "\u202E", "\u2066", "\u2069"}) {
+    const std::string text = TextOf(RequestEnded{.method = "GET", .path = "/gpj" + std::string(turn) + "exe", .status = 404}, false);
+    EXPECT_THAT(text, Not(HasSubstr(turn)));
+    EXPECT_THAT(text, HasSubstr("gpj\xEF\xBF\xBD"
+                                "exe"));
+  }
+}
+
 TEST(TextLine, IsPaintedOnlyWhenAsked) {
   EXPECT_THAT(TextOf(Note{.text = "x"}, true), HasSubstr("\x1b[32minfo\x1b[0m"));
   EXPECT_THAT(TextOf(Note{.text = "x"}, false), Not(HasSubstr("\x1b")));

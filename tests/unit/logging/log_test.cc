@@ -227,6 +227,37 @@ TEST_F(LogTest, AHangingOutputDoesNotKeepTheProcessFromEnding) {
   out->Release();  // let the thread that was left behind go its way
 }
 
+// Threads of the API and of the engine go on while the main thread gives up.
+TEST_F(LogTest, OthersMayWriteWhileItIsStoppedAndWhatTheyLoseIsCounted) {
+  for (int round = 0; round < 50; ++round) {
+    const auto held = std::make_shared<Collector>();
+    auto many = std::make_unique<Log>(clock, counters, Levels{}, LogOptions{.keeper = false});
+    many->Add({held});
+    held->Hold();
+    many->Write(Note{.text = "x"});
+    held->AwaitHeld();
+    std::atomic<bool> over{false};
+    std::atomic<int> begun{0};
+    std::vector<std::thread> writers;
+    for (int t = 0; t < 2; ++t) {
+      writers.emplace_back([&] {
+        ++begun;
+        while (!over) many->Write(Note{.text = "on and on"});
+      });
+    }
+    while (begun < 2) std::this_thread::yield();
+    EXPECT_FALSE(many->Stop(Duration::zero()));
+    EXPECT_FALSE(many->Stop(Duration::zero())) << "still so";
+    over = true;
+    for (std::thread& writer : writers) writer.join();
+    const std::uint64_t before = Dropped(DropReason::kBlocked);
+    many->Write(Note{.text = "lost"});
+    EXPECT_EQ(Dropped(DropReason::kBlocked), before + 1);
+    many.reset();
+    held->Release();
+  }
+}
+
 class Throwing final : public Output {
  protected:
   void Put(const Line&) override { throw std::runtime_error("no memory"); }

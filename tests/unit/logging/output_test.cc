@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <string>
 
@@ -166,6 +167,39 @@ TEST(IsJournal, ComparesDeviceAndInode) {
   ::setenv("JOURNAL_STREAM", here.c_str(), 1);
   EXPECT_TRUE(IsJournal(pipe.in()));
   ::unsetenv("JOURNAL_STREAM");
+}
+
+TEST(JournalOutput, SaysWhatItHasLostWhenTheJournalTakesEntriesAgain) {
+  ManualClock clock;
+  LogCounters counters;
+  bool refuses = false;
+  int asked = 0;
+  std::vector<std::string> entries;
+  JournalOutput output(clock, counters, {}, [&](const iovec* fields, int n) {
+    ++asked;
+    if (refuses) return -ENOBUFS;
+    std::string entry;
+    for (int i = 0; i < n; ++i) entry += std::string(static_cast<const char*>(fields[i].iov_base), fields[i].iov_len) + "\n";
+    entries.push_back(std::move(entry));
+    return 0;
+  });
+  Send(output, Note{.text = "before"});
+  refuses = true;
+  for (int i = 0; i < 3; ++i) Send(output, Note{.text = "lost"});
+  EXPECT_EQ(asked, 4) << "once for each line";
+  clock.Advance(std::chrono::seconds(2));
+  refuses = false;
+  Send(output, Note{.text = "after"});
+  Send(output, Note{.text = "and on"});
+  ASSERT_EQ(entries.size(), 4U);
+  EXPECT_THAT(entries[0], HasSubstr("\nSEQ=1\n"));
+  EXPECT_THAT(entries[1], HasSubstr("\nEVENT=log_lines_lost\n"));
+  EXPECT_THAT(entries[1], HasSubstr("\nINFERD_LINES=3\n"));
+  EXPECT_THAT(entries[1], HasSubstr("\nINFERD_REASON=journal\n"));
+  EXPECT_THAT(entries[1], HasSubstr("\nINFERD_DURING_SECONDS=2"));
+  EXPECT_THAT(entries[2], HasSubstr("MESSAGE=after\n"));
+  EXPECT_THAT(entries[3], HasSubstr("MESSAGE=and on\n"));
+  EXPECT_EQ(counters.dropped[static_cast<std::size_t>(DropReason::kJournal)].load(), 3U);
 }
 
 TEST(TailOutput, KeepsTheLastLines) {

@@ -1,4 +1,4 @@
-#include "runtime/base/yaml_document.h"
+#include "config/yaml_document.h"
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>

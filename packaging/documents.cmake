@@ -1,0 +1,35 @@
+# Makes the folder of documents that is installed, laid out as in the source tree: cmake -D SOURCE=... -D FOLDER=... -P documents.cmake
+# A link to what only the source tree has (code, the contributor's pages) becomes plain text: who has installed a package has not that.
+cmake_minimum_required(VERSION 3.25)
+file(REMOVE_RECURSE ${FOLDER})
+file(COPY ${SOURCE}/README.md ${SOURCE}/CHANGELOG.md DESTINATION ${FOLDER})
+file(COPY ${SOURCE}/docs DESTINATION ${FOLDER} FILES_MATCHING PATTERN "*.md" PATTERN "*.png")
+file(COPY ${SOURCE}/alerts/README.md DESTINATION ${FOLDER}/alerts)
+# Where the rules that these pages speak of are: conffiles, and what is for Prometheus alone.
+file(CREATE_LINK ${ETC}/inferd/alerts ${FOLDER}/alerts/rules SYMBOLIC)
+file(CREATE_LINK ../../../inferd/prometheus ${FOLDER}/alerts/prometheus SYMBOLIC)
+
+file(GLOB_RECURSE pages ${FOLDER}/*.md)
+foreach(page IN LISTS pages)
+  cmake_path(GET page PARENT_PATH folder)
+  file(READ ${page} text)
+  # Without the bracket before them: CMake does not divide a list within an open one.
+  string(REGEX MATCHALL "[(][^() ]+[)]" links "${text}")
+  list(REMOVE_DUPLICATES links)
+  foreach(link IN LISTS links)
+    string(REGEX REPLACE "^[(]([^)#]*).*$" "\\1" target "${link}")
+    string(FIND "${text}" "]${link}" found)
+    if(found EQUAL -1 OR target STREQUAL "" OR target MATCHES "^[a-z]+:")
+      continue()
+    endif()
+    # The rules are installed elsewhere; the source tree says whether they are there.
+    cmake_path(ABSOLUTE_PATH target BASE_DIRECTORY ${folder} NORMALIZE OUTPUT_VARIABLE there)
+    cmake_path(RELATIVE_PATH there BASE_DIRECTORY ${FOLDER} OUTPUT_VARIABLE inside)
+    if(EXISTS ${there} OR (inside MATCHES "^alerts/(rules|prometheus)(/[^/]+[.]yml)?$" AND EXISTS ${SOURCE}/${inside}))
+      continue()
+    endif()
+    string(REGEX REPLACE "([.+*])" "[\\1]" quoted "${target}")
+    string(REGEX REPLACE "[[]([^][]*)[]][(]${quoted}[^)]*[)]" "\\1" text "${text}")
+  endforeach()
+  file(WRITE ${page} "${text}")
+endforeach()
