@@ -59,7 +59,7 @@ TEST(Limits, HugeSubqueriesAreRefusedBeforeTheyRun) {
 TEST(Limits, LabelsDoNotGrowWithoutEnd) {
   std::string replaced = "label_replace(m, \"x\", \"aaaaaaaa\", \"\", \"\")", joined = replaced;
   for (int i = 0; i < 12; ++i) {
-    replaced = "label_replace(" + replaced + R"(, "x", "$1$1$1$1$1$1$1$1", "x", "(.*)"))";
+    replaced = "label_replace(" + replaced + R"q(, "x", "$1$1$1$1$1$1$1$1", "x", "(.*)"))q";
     joined = "label_join(" + joined + R"(, "x", "", "x", "x", "x", "x", "x"))";
   }
   for (const std::string& query : {replaced, joined}) {
@@ -68,7 +68,7 @@ TEST(Limits, LabelsDoNotGrowWithoutEnd) {
     EXPECT_EQ(refused.error().code, Code::kResourceExhausted) << query;
     EXPECT_THAT(refused.error().message, HasSubstr("labels"));
   }
-  EXPECT_TRUE(Ask(R"(label_join(label_replace(m, "x", "$1-$1", "i", "(.*)"), "y", "/", "x", "i"))", {.max_label_bytes = 5'000}));
+  EXPECT_TRUE(Ask(R"q(label_join(label_replace(m, "x", "$1-$1", "i", "(.*)"), "y", "/", "x", "i"))q", {.max_label_bytes = 5'000}));
 }
 
 TEST(Limits, TimeIsUpWhenTheClockSaysSo) {
