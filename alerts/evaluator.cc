@@ -18,7 +18,8 @@ using metrics::Sample;
 constexpr std::string_view kAlertName = "alertname";
 constexpr std::string_view kAlertState = "alertstate";
 
-// What other rules recorded a moment ago, before everything else.
+// What rules of the group recorded a moment ago, before everything else: a stale marker for what they no longer record. Of two samples of
+// one series the first holds.
 class WithRecorded final : public metrics::Querier {
  public:
   WithRecorded(const Querier& base, std::span<const QuerySample> recorded, Millis now) : base_(base), recorded_(recorded), now_(now) {}
@@ -40,7 +41,10 @@ class WithRecorded final : public metrics::Querier {
     Joined(std::unique_ptr<SeriesSet> base, std::vector<QuerySample> added, Millis now) : base_(std::move(base)), now_(now) {
       std::map<Labels, Entry> entries;
       for (std::size_t i = 0; i < base_->size(); ++i) entries[base_->labels(i)].base = i;
-      for (const QuerySample& sample : added) entries[sample.labels].added = sample.value;
+      for (const QuerySample& sample : added) {
+        auto& value = entries[sample.labels].added;
+        if (!value) value = sample.value;
+      }
       for (auto& [labels, entry] : entries) entries_.emplace_back(labels, entry);
     }
     std::size_t size() const override { return entries_.size(); }
@@ -106,20 +110,36 @@ std::string UrlEscaped(std::string_view text) {
 }  // namespace
 
 GroupEvaluator::GroupEvaluator(RuleGroup group, EvaluatorOptions options)
-    : group_(std::make_shared<const RuleGroup>(std::move(group))), options_(std::move(options)), active_(group_->rules.size()) {}
+    : group_(std::make_shared<const RuleGroup>(std::move(group))),
+      options_(std::move(options)),
+      active_(group_->rules.size()),
+      recorded_(group_->rules.size()) {}
 
 Evaluation GroupEvaluator::Evaluate(Millis now, const metrics::Querier& querier) {
   Evaluation evaluation;
-  const Millis at = now - group_->query_offset;
+  evaluation.at = now - group_->query_offset;
+  std::vector<QuerySample> seen;  // by the rules that follow
   for (std::size_t i = 0; i < group_->rules.size(); ++i) {
     const Rule& rule = group_->rules[i];
-    const std::vector<QuerySample> recorded = evaluation.series;
-    const WithRecorded view(querier, recorded, at);
+    const WithRecorded view(querier, seen, evaluation.at);
+    const std::size_t before = evaluation.series.size();
     const MonotonicTime start = Now();
     const auto done =
         rule.is_alert ? EvaluateAlert(rule, active_[i], now, view, evaluation) : EvaluateRecording(rule, now, view, evaluation);
     evaluation.took.push_back(Now() - start);
-    if (!done) evaluation.problems.push_back({i, done.error().message});
+    if (!done) {
+      evaluation.problems.push_back({i, done.error().message});
+      continue;
+    }
+    std::set<Labels> recorded;
+    for (std::size_t k = before; k < evaluation.series.size(); ++k) {
+      seen.push_back(evaluation.series[k]);
+      recorded.insert(evaluation.series[k].labels);
+    }
+    for (const Labels& labels : recorded_[i]) {
+      if (!recorded.contains(labels)) seen.push_back({labels, metrics::kStaleMarker});
+    }
+    recorded_[i] = std::move(recorded);
   }
   return evaluation;
 }
@@ -158,7 +178,8 @@ Result<GroupEvaluator::ActiveAlerts> GroupEvaluator::Found(const Rule& rule, Mil
                             .external_url = options_.external_url,
                             .query = [&](const std::string& text) -> Result<std::vector<QuerySample>> {
                               INFERD_ASSIGN_OR_RETURN(const auto expr, metrics::Expression::Parse(text));
-                              return expr.Ask(querier, at, options_.engine);
+                              // Without the offset: as Prometheus does it.
+                              return expr.Ask(querier, now, options_.engine);
                             }};
     std::map<std::string, std::string> labels;
     for (const auto& [name, text] : rule.labels) labels[name] = Expanded(text, data);

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -62,7 +63,8 @@ struct Evaluation {
     std::size_t rule = 0;  // its place in the group
     std::string message;
   };
-  std::vector<metrics::QuerySample> series;  // what the rules record, ALERTS and ALERTS_FOR_STATE, of this moment
+  Millis at = 0;                             // the moment that was looked at: before that of the evaluation by the group's query_offset
+  std::vector<metrics::QuerySample> series;  // what the rules record, ALERTS and ALERTS_FOR_STATE, as of `at`
   std::vector<Transition> transitions;
   std::vector<Problem> problems;  // rules that could not be judged: their alerts stay as they were
   std::vector<Duration> took;     // each rule, by the engine options' clock; zero without one
@@ -72,8 +74,8 @@ class GroupEvaluator {
  public:
   GroupEvaluator(RuleGroup group, EvaluatorOptions options);
 
-  // Judges every rule in the group's order. A rule sees what rules before it recorded at the same moment. Requires `now` not before the
-  // last.
+  // Judges every rule in the group's order. A rule sees what rules before it recorded at the same moment, and what they no longer record
+  // as ended. Requires `now` not before the last.
   Evaluation Evaluate(Millis now, const metrics::Querier& querier);
 
   // What is to be sent now: what fires and was last sent longer ago than `resend_delay`, and what was resolved since. `interval`: the time
@@ -108,7 +110,8 @@ class GroupEvaluator {
 
   std::shared_ptr<const RuleGroup> group_;
   EvaluatorOptions options_;
-  std::vector<ActiveAlerts> active_;  // of each rule
+  std::vector<ActiveAlerts> active_;                 // of each rule
+  std::vector<std::set<metrics::Labels>> recorded_;  // by each rule when it was judged last
 };
 
 }  // namespace inferd::alerts

@@ -72,7 +72,7 @@ void Manager::Take(std::vector<RuleGroup> groups, Millis now, const Record& reco
   for (const auto& entry : old) {
     auto farewells = entry->evaluator.TakeFarewells(now, [&](const metrics::Labels& labels) { return go_on.contains(labels); });
     std::ranges::move(farewells, std::back_inserter(outcome.notifications));
-    if (std::ranges::none_of(entries_, [&](const auto& other) { return other->source == entry->source; })) record(entry->source, {});
+    if (std::ranges::none_of(entries_, [&](const auto& other) { return other->source == entry->source; })) record(entry->source, now, {});
   }
 }
 
@@ -98,7 +98,7 @@ Manager::Outcome Manager::Evaluate(Millis now, const metrics::Querier& querier, 
 
 void Manager::EvaluateGroup(Entry& entry, Millis now, const metrics::Querier& querier, const Record& record, Outcome& outcome) {
   Evaluation evaluation = entry.evaluator.Evaluate(now, querier);
-  record(entry.source, evaluation.series);
+  record(entry.source, evaluation.at, evaluation.series);
   GroupState& state = entry.state;
   const std::vector<RuleState> before = std::exchange(state.rules, std::vector<RuleState>(state.rules.size()));
   state.last_evaluation = now;

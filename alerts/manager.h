@@ -80,9 +80,9 @@ class Manager {
     std::vector<Notification> notifications;
     std::vector<Duration> took;  // each group that was evaluated
   };
-  // `record` gets what one group made, groups that are gone with nothing at all; `source` tells groups apart and is small. It is called
-  // before the next group is evaluated.
-  using Record = std::function<void(std::size_t source, std::span<const metrics::QuerySample> series)>;
+  // `record` gets what one group made, groups that are gone with nothing at all; `source` tells groups apart and is small, `at` is the
+  // samples' time. It is called before the next group is evaluated.
+  using Record = std::function<void(std::size_t source, Millis at, std::span<const metrics::QuerySample> series)>;
   // Judges the groups that are due. Requires `now` not before the last.
   Outcome Evaluate(Millis now, const metrics::Querier& querier, const Record& record);
 

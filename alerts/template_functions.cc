@@ -70,7 +70,7 @@ constexpr std::array<std::string_view, 8> kBinary = {"ki", "Mi", "Gi", "Ti", "Pi
 
 std::string HumanizeDuration(double v) {
   if (NotFinite(v)) return Formatted("%.4g", v);
-  if (v == 0) return "0s";
+  if (v == 0) return Formatted("%.4g", v) + "s";  // with the sign of a negative zero
   if (std::abs(v) < 1) return WithPrefix(v, 1000, {}, kSmall) + "s";
   if (std::abs(v) < 60) return Formatted("%.4g", v) + "s";
   const std::string sign = v < 0 ? "-" : "";

@@ -1,6 +1,7 @@
 // What history and rules cost: a round's samples into the history, the shipped rules over them, the queries of a dashboard. The series look
 // like a daemon's own: gauges that move, counters that grow, histograms. JSON on stdout.
 //   alerts_bench RULE_FILE...
+//   alerts_bench --history FILE     what a sample takes in a history that a daemon has kept
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -8,6 +9,7 @@
 #include <ctime>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "alerts/manager.h"
@@ -15,6 +17,7 @@
 #include "metrics/promql/engine.h"
 #include "metrics/promql/parser.h"
 #include "metrics/store/history.h"
+#include "metrics/store/history_file.h"
 
 namespace inferd {
 namespace {
@@ -135,7 +138,24 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
+int ReportHistory(const char* path) {
+  metrics::History history({.retention = 1LL << 50, .max_bytes = 1ULL << 40, .max_series = 1U << 30});
+  const auto restored = metrics::RestoreHistory(history, path, 1LL << 50);
+  if (!restored || !restored->set_aside.empty() || restored->samples == 0) {
+    std::fprintf(stderr, "%s: %s\n", path, restored ? restored->set_aside.c_str() : restored.error().message.c_str());
+    return 1;
+  }
+  std::uint64_t bytes = 0;
+  for (const auto& series : history.Snapshot()) {
+    for (const auto& chunk : series.chunks) bytes += chunk->bytes.size();
+  }
+  std::printf("{\"series\": %llu, \"samples\": %llu, \"bytes_per_sample\": %.3f}\n", static_cast<unsigned long long>(restored->series),
+              static_cast<unsigned long long>(restored->samples), static_cast<double>(bytes) / static_cast<double>(restored->samples));
+  return 0;
+}
+
 int Main(int argc, char** argv) {
+  if (argc == 3 && std::string_view(argv[1]) == "--history") return ReportHistory(argv[2]);
   std::vector<alerts::RuleGroup> groups;
   for (int i = 1; i < argc; ++i) {
     auto file = alerts::ReadRuleFile(argv[i]);
@@ -165,10 +185,10 @@ int Main(int argc, char** argv) {
     now += kInterval;
     history.Append(now, series.Next());
     const double start = Milliseconds();
-    manager.Evaluate(now, history, [&](std::size_t source, std::span<const metrics::QuerySample> recorded) {
+    manager.Evaluate(now, history, [&](std::size_t source, Millis at, std::span<const metrics::QuerySample> recorded) {
       std::vector<metrics::SeriesValue> values;
       for (const auto& sample : recorded) values.push_back({sample.labels, sample.value});
-      history.Append(now, values, 1 + source);
+      history.Append(at, values, 1 + source);
     });
     if (i >= 10) evaluations.push_back(Milliseconds() - start);
   }

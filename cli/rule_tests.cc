@@ -154,11 +154,11 @@ class Test {
       }
       std::set<Labels> live;
       for (const auto& sample : evaluation.series) {
-        series_.Add(sample.labels, {now, sample.value});
+        series_.Add(sample.labels, {evaluation.at, sample.value});
         live.insert(sample.labels);
       }
       for (const Labels& labels : live_[i]) {
-        if (!live.contains(labels)) series_.Add(labels, {now, metrics::kStaleMarker});
+        if (!live.contains(labels)) series_.Add(labels, {evaluation.at, metrics::kStaleMarker});
       }
       live_[i] = std::move(live);
     }

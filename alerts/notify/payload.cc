@@ -162,10 +162,10 @@ metrics::Labels CommonLabels(const Message& message) {
 
 std::vector<std::pair<std::string, std::string>> CommonAnnotations(const Message& message) {
   std::vector<std::pair<std::string, std::string>> common;
-  for (const auto& [name, value] : message.alerts.front().annotations) {
+  for (const auto& annotation : message.alerts.front().annotations) {
     if (std::all_of(message.alerts.begin(), message.alerts.end(),
-                    [&](const Notification& alert) { return Annotation(alert, name) == value; })) {
-      common.emplace_back(name, value);
+                    [&](const Notification& alert) { return Annotation(alert, annotation.first) == annotation.second; })) {
+      common.push_back(annotation);
     }
   }
   return common;

@@ -138,11 +138,11 @@ void Watch::Round(MonotonicTime due) {
 }
 
 void Watch::Judge(Millis now) {
-  const auto record = [&](std::size_t source, std::span<const metrics::QuerySample> series) {
+  const auto record = [&](std::size_t source, Millis at, std::span<const metrics::QuerySample> series) {
     std::vector<metrics::SeriesValue> values;
     values.reserve(series.size());
     for (const metrics::QuerySample& sample : series) values.push_back({sample.labels, sample.value});
-    history_.Append(now, values, kFirstGroup + source);
+    history_.Append(at, values, kFirstGroup + source);
   };
   const alerts::Manager::Outcome outcome = manager_.Evaluate(now, history_, record);
   for (const Duration took : outcome.took) evaluation_time_.Observe(ToSeconds(took));

@@ -54,6 +54,14 @@ Result<> Evaluator::Spend(std::uint64_t samples) {
   return {};
 }
 
+Result<> Evaluator::SpendLabel(std::uint64_t bytes) {
+  label_bytes_ += bytes;
+  if (bytes > options_.max_label_bytes || label_bytes_ > options_.max_label_bytes) {
+    return Error(Code::kResourceExhausted, "query processing would make labels that are too long altogether");
+  }
+  return {};
+}
+
 std::optional<Millis> Evaluator::FixedTime(const TimeShift& shift) const {
   switch (shift.at.kind) {
     case At::Kind::kNone: return std::nullopt;

@@ -54,6 +54,8 @@ class Evaluator {
  private:
   // Counts samples that are about to be read or made. Fails when the query has had its share of samples or of time.
   Result<> Spend(std::uint64_t samples);
+  // The same for the bytes of a label's value that is about to be made: without it each call in a call could make them eight times as long.
+  Result<> SpendLabel(std::uint64_t bytes);
   std::optional<Millis> FixedTime(const TimeShift& shift) const;
 
   Result<StepMatrix> VectorOnce(const Node& node, const Steps& steps);
@@ -97,6 +99,7 @@ class Evaluator {
   Millis query_end_;
   std::optional<MonotonicTime> deadline_;
   std::uint64_t spent_ = 0;
+  std::uint64_t label_bytes_ = 0;
   std::set<std::string> warnings_;
   std::set<std::string> infos_;
 };

@@ -274,7 +274,12 @@ Result<StepMatrix> Evaluator::LabelReplace(const Call& call, const Steps& steps)
   std::vector<std::string_view> groups;
   for (std::size_t row = 0; row < vector.rows(); ++row) {
     const Labels labels = vector.labels(row);
-    if (regex->Match(labels.Get(source), groups)) vector.set_labels(row, labels.With(destination, regex->Expand(replacement, groups)));
+    const std::string_view value = labels.Get(source);
+    if (!regex->Match(value, groups)) continue;
+    // The longest that it can become: no group is longer than the value.
+    INFERD_RETURN_IF_ERROR(
+        SpendLabel(replacement.size() + static_cast<std::uint64_t>(std::ranges::count(replacement, '$')) * value.size()));
+    vector.set_labels(row, labels.With(destination, regex->Expand(replacement, groups)));
   }
   INFERD_RETURN_IF_ERROR(vector.RequireUniqueLabels());
   return vector;
@@ -295,12 +300,15 @@ Result<StepMatrix> Evaluator::LabelJoin(const Call& call, const Steps& steps) {
   }
   INFERD_ASSIGN_OR_RETURN(StepMatrix vector, Vector(*call.arguments[0], steps));
   for (std::size_t row = 0; row < vector.rows(); ++row) {
+    const Labels labels = vector.labels(row);
     std::string joined;
     for (std::size_t i = 0; i < sources.size(); ++i) {
+      const std::string_view value = labels.Get(sources[i]);
+      INFERD_RETURN_IF_ERROR(SpendLabel(separator.size() + value.size()));
       if (i > 0) joined += separator;
-      joined += vector.labels(row).Get(sources[i]);
+      joined += value;
     }
-    vector.set_labels(row, vector.labels(row).With(destination, joined));
+    vector.set_labels(row, labels.With(destination, joined));
   }
   INFERD_RETURN_IF_ERROR(vector.RequireUniqueLabels());
   return vector;

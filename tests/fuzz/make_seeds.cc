@@ -94,6 +94,12 @@ void WriteRuleSeeds(const std::filesystem::path& root) {
       "{{ range query \"up\" }}{{ .Labels.q }}={{ .Value }};{{ else }}none{{ end }}",
       "{{ if and (gt $value 1.0) (ne $labels.x \"2\") }}a{{ else if true }}b{{ end }}{{ with $x := 5 }}{{ $x }}{{ end }}",
       "{{- \"q\" | toUpper | reReplaceAll \"(.)\" \"$1$1\" -}} {{/* note */}} {{ $externalURL }}{{ first (query \"a\") | value }}"};
+  constexpr std::string_view kSilences[] = {
+      R"({"matchers":[{"name":"alertname","value":"A|B","isRegex":true,"isEqual":false}],"startsAt":"2026-01-31T12:00:00.5Z",)"
+      R"("endsAt":"2026-01-31T14:00:00+02:00","createdBy":"me","comment":"work"})",
+      R"([{"id":"1","matchers":[{"name":"a","value":"b"}],"startsAt":"2026-01-31T12:00:00Z","endsAt":"2026-02-01T12:00:00Z",)"
+      R"("updatedAt":"2026-01-31T12:00:00Z","createdBy":"","comment":"","status":{"state":"active"}}])"};
+  for (const std::string_view text : kSilences) WriteText(root / "silence_fuzz" / std::to_string(&text - kSilences), text);
   for (const std::string_view file : kFiles) WriteText(root / "rule_file_fuzz" / std::to_string(&file - kFiles), file);
   for (const std::string_view text : kTemplates) WriteText(root / "template_fuzz" / std::to_string(&text - kTemplates), text);
 }

@@ -27,6 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   alerts::ManagerOptions options{.interval = 15'000, .tick = 15'000, .resend_delay = 60'000, .evaluator = {}};
   options.evaluator.engine.max_samples = 2'000;
   alerts::Manager manager(options, std::move(*groups));
-  for (metrics::Millis t = 0; t < 3; ++t) manager.Evaluate(t * 15'000, series, [](std::size_t, std::span<const metrics::QuerySample>) {});
+  for (metrics::Millis t = 0; t < 3; ++t)
+    manager.Evaluate(t * 15'000, series, [](std::size_t, metrics::Millis, std::span<const metrics::QuerySample>) {});
   return 0;
 }

@@ -61,9 +61,10 @@ class TextOnly:
 
 
 class Prometheus:
-    """One server with a job for each of `targets` (name -> port, or ports), scraping once a second. `more` is laid over its configuration."""
+    """One server with a job for each of `targets` (name -> port, or ports), scraping and judging once a second. `more` is laid over its
+    configuration."""
 
-    def __init__(self, targets, more=None):
+    def __init__(self, targets, more=None, program=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="inferd-prometheus-"))
         with socket.socket() as s:  # it cannot choose a free port by itself
             s.bind(("127.0.0.1", 0))
@@ -73,7 +74,7 @@ class Prometheus:
         self.log_file = self.folder / "log"
         with open(self.log_file, "wb") as log:
             self.process = subprocess.Popen(
-                [tool("prometheus"), f"--config.file={self.folder}/prometheus.yml", f"--storage.tsdb.path={self.folder}/data",
+                [program or tool("prometheus"), f"--config.file={self.folder}/prometheus.yml", f"--storage.tsdb.path={self.folder}/data",
                  f"--web.listen-address=127.0.0.1:{self.port}", "--enable-feature=exemplar-storage", "--log.level=warn"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
@@ -87,7 +88,7 @@ class Prometheus:
     def configure(self, targets):
         """Read at the start, and again at a SIGHUP."""
         jobs = {name: ports if isinstance(ports, list) else [ports] for name, ports in targets.items()}
-        config = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+        config = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
                   "scrape_configs": [{"job_name": name, "static_configs": [{"targets": [f"127.0.0.1:{port}" for port in ports]}]}
                                      for name, ports in jobs.items()], **self.more}
         (self.folder / "prometheus.yml").write_text(json.dumps(config))

@@ -115,10 +115,15 @@ def same(ours, theirs, ordered):
                for x, y in zip(a, b))
 
 
-def compare(setup, program, promtool):
+def version_of(program):
+    """Its parts, as texts."""
     version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
-    version = re.search(r"version (\d+)\.(\d+)\S*", version.stdout + version.stderr)
-    major = int(version.group(1))
+    return re.search(r"version (\d+)\.(\d+)\.(\d+)", version.stdout + version.stderr).groups()
+
+
+def compare(setup, program, promtool):
+    version = version_of(program)
+    major = int(version[0])
     queries = promql_queries.queries(major)
     assert len(queries) >= 300, len(queries)
     times, ranges = (TIMES + ROUND_TIMES, RANGES + ROUND_RANGES) if major >= 3 else (TIMES, RANGES)
@@ -143,7 +148,7 @@ def compare(setup, program, promtool):
                 ordered = "time" in request and request["query"].startswith(("sort", "topk(", "bottomk("))
                 if not same(ours, theirs, ordered):
                     faults.append(f"{request}\n      ours:   {json.dumps(ours)[:400]}\n      theirs: {json.dumps(theirs)[:400]}")
-    print(f"  Prometheus {version.group(0)}: {len(queries)} queries, {len(requests)} evaluations, {errors} of them refused, "
+    print(f"  Prometheus {'.'.join(version)}: {len(queries)} queries, {len(requests)} evaluations, {errors} of them refused, "
           f"{len(faults)} different")
     assert errors < len(requests) / 5, "too many of the queries are refused to mean something"
     assert not faults, f"{len(faults)} answers differ:\n    " + "\n    ".join(faults[:40])

@@ -46,6 +46,29 @@ class Evaluator : public ::testing::Test {
   std::optional<GroupEvaluator> evaluator_;
 };
 
+TEST_F(Evaluator, RulesSeeWhatEndedBeforeThem) {
+  // At 30 s the pending series ends and the firing one begins: whoever counts them after that sees one.
+  Load("  - {alert: Down, expr: up == 0, for: 30s}\n  - {record: alerts, expr: count(ALERTS)}\n");
+  for (const Millis now : {0 * kSecond, 15 * kSecond, 30 * kSecond}) {
+    Set("up", 0, now);
+    const auto evaluation = At(now);
+    ASSERT_EQ(evaluation.series.size(), 3U);
+    EXPECT_EQ(evaluation.series[2].labels.metric_name(), "alerts");
+    EXPECT_EQ(evaluation.series[2].value, 1) << now;
+    for (const auto& sample : evaluation.series) series_.Add(sample.labels, {evaluation.at, sample.value});
+  }
+}
+
+TEST_F(Evaluator, AQueryOffsetIsTheTimeOfWhatIsRecorded) {
+  Load("  - {record: a, expr: up}\n", "  query_offset: 20s\n");
+  Set("up", 5, 10 * kSecond);
+  Set("up", 6, 20 * kSecond);
+  const auto evaluation = At(35 * kSecond);
+  EXPECT_EQ(evaluation.at, 15 * kSecond);
+  ASSERT_EQ(evaluation.series.size(), 1U);
+  EXPECT_EQ(evaluation.series[0].value, 5);
+}
+
 TEST_F(Evaluator, FiresAtOnceWithoutFor) {
   Load("  - {alert: Down, expr: up == 0, labels: {severity: '{{ $value }}'}, annotations: {summary: '{{ $labels.instance }}'}}\n");
   Set("up", 0, 0);

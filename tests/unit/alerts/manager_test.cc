@@ -31,7 +31,7 @@ class Rules : public ::testing::Test {
   Manager::Outcome Round(Millis now, double up) {
     series_.Add({{"__name__", "up"}, {"instance", "a"}}, {now, up});
     recorded_.clear();
-    return manager_->Evaluate(now, series_, [this](std::size_t source, std::span<const metrics::QuerySample> series) {
+    return manager_->Evaluate(now, series_, [this](std::size_t source, Millis, std::span<const metrics::QuerySample> series) {
       recorded_[source] = {series.begin(), series.end()};
     });
   }

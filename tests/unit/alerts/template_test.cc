@@ -48,6 +48,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"{{ humanizeDuration 0 }}:{{ humanizeDuration 60 }}:{{ humanizeDuration 90000 }}:{{ humanizeDuration 899.99 }}",
                            "0s:1m 0s:1d 1h 0m 0s:14m 59s"},
                       Case{"{{ humanizeDuration 0.12345 }}:{{ humanizeDuration -5 }}:{{ humanizeDuration 12.345 }}", "123.5ms:-5s:12.35s"},
+                      Case{"{{ humanizeDuration \"-0\" }}", "-0s"},
                       Case{"{{ 1435065584.128 | humanizeTimestamp }}", "2015-06-23 13:19:44.128 +0000 UTC"},
                       Case{"{{ humanizeTimestamp 0 }}", "1970-01-01 00:00:00 +0000 UTC"},
                       Case{"{{ if gt $value 0.9 }}high{{ else }}low{{ end }}", "high"},

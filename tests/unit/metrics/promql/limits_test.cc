@@ -56,6 +56,21 @@ TEST(Limits, HugeSubqueriesAreRefusedBeforeTheyRun) {
   }
 }
 
+TEST(Limits, LabelsDoNotGrowWithoutEnd) {
+  std::string replaced = "label_replace(m, \"x\", \"aaaaaaaa\", \"\", \"\")", joined = replaced;
+  for (int i = 0; i < 12; ++i) {
+    replaced = "label_replace(" + replaced + R"q(, "x", "$1$1$1$1$1$1$1$1", "x", "(.*)"))q";
+    joined = "label_join(" + joined + R"(, "x", "", "x", "x", "x", "x", "x"))";
+  }
+  for (const std::string& query : {replaced, joined}) {
+    const auto refused = Ask(query, {});
+    ASSERT_FALSE(refused) << query;
+    EXPECT_EQ(refused.error().code, Code::kResourceExhausted) << query;
+    EXPECT_THAT(refused.error().message, HasSubstr("labels"));
+  }
+  EXPECT_TRUE(Ask(R"q(label_join(label_replace(m, "x", "$1-$1", "i", "(.*)"), "y", "/", "x", "i"))q", {.max_label_bytes = 5'000}));
+}
+
 TEST(Limits, TimeIsUpWhenTheClockSaysSo) {
   const RunningClock clock;
   EXPECT_TRUE(Ask("sum(m)", {.timeout = std::chrono::seconds(10), .clock = &clock}));
