@@ -51,7 +51,7 @@ void LockWithLimit(rlim_t limit) {
 }
 
 TEST(MemoryLock, NamesTheLimitAndWhereToSetIt) {
-  for (const rlim_t limit : {0, 4096}) {
+  for (const rlim_t limit : {rlim_t{0}, rlim_t{4096}}) {
     EXPECT_EXIT(LockWithLimit(limit), testing::ExitedWithCode(0),
                 "resource_exhausted weights: cannot lock 65536 bytes into memory: this process may lock " + std::to_string(limit) +
                     " bytes in all .RLIMIT_MEMLOCK.; set LimitMEMLOCK=infinity in the unit");

@@ -233,7 +233,7 @@ TEST(Schedule, KeepsItsGridWhateverARoundTakes) {
 }
 
 TEST(Ticker, RunsUntilItIsStopped) {
-  const SystemClock clock;
+  const SystemClock clock{};
   std::atomic<int> runs{0};
   std::promise<void> third;
   Ticker ticker(clock, milliseconds(1), [&](MonotonicTime) {

@@ -138,7 +138,7 @@ TEST_F(RunnerTest, SeriesOfOneFamilyFromTwoCollectorsComeTogether) {
 }
 
 TEST(RunnerThread, RunsAndStops) {
-  const SystemClock clock;
+  const SystemClock clock{};
   std::mutex mutex;
   std::condition_variable wake;
   int runs = 0;

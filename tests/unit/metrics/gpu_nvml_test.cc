@@ -357,7 +357,7 @@ TEST_F(NvmlTest, ProcessesBeyondTheFirstBufferAreCounted) {
 // A scrape copies what the last run published while a slow call is under way on the runner's thread.
 TEST_F(NvmlTest, ASlowCallDelaysNoScrape) {
   Script(std::string(kWorking) + "slow nvmlDeviceGetPcieThroughput 20\n");
-  const SystemClock clock;
+  const SystemClock clock{};
   const auto gpus = Open();
   CollectorRunner runner(clock, [this](NoteLevel, const std::string& note) {
     const std::lock_guard lock(mutex_);

@@ -6,7 +6,7 @@ namespace inferd::model {
 namespace {
 
 TEST(Roofline, IsMeasuredForEveryTypeOfWeights) {
-  const SystemClock clock;
+  const SystemClock clock{};
   for (const char* type : {"F32", "F16", "BF16", "Q8_0", "Q4_0"}) {
     const auto model =
         Model::Load(std::string(INFERD_SOURCE_DIR "/tests/golden/data/logits/llama-gqa4.") + type + ".gguf", {.threads = 2, .kernels = ""});

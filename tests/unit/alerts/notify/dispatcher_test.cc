@@ -111,7 +111,7 @@ class DispatcherTest : public ::testing::Test {
   static QueueOptions Fast() { return {.group_by = {"..."}, .first_pause = milliseconds(2), .longest_pause = milliseconds(10)}; }
   void Notify(const Notification& alert) { dispatcher_->Notify({&alert, 1}); }
 
-  const SystemClock clock_;
+  const SystemClock clock_{};
   FakeLog log_;
   FakeChannel* channel_ = nullptr;
   std::shared_ptr<DeliveryCounters> counters_ = std::make_shared<DeliveryCounters>();

@@ -80,7 +80,7 @@ class NotifiersTest : public ::testing::Test {
     return {};
   }
 
-  const SystemClock clock_;
+  const SystemClock clock_{};
   NoLog log_;
   Silences silences_{clock_, ""};
   Receiver one_, two_;

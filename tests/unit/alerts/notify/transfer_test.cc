@@ -127,7 +127,7 @@ TEST_F(Secrets, SignAndOpenWebhooksAndAreReadEachTime) {
     body = b;
     return HttpServer::Answer(200, "text/plain", "");
   });
-  const SystemClock clock;
+  const SystemClock clock{};
   const StopSignal stop;
   const auto channel = MakeChannel(
       WebhookOptions{.url = server.url() + "/hook", .secret_file = Write("s", "one\n"), .token_file = Write("t", "token\n"), .ca_file = {}},
@@ -153,7 +153,7 @@ TEST_F(Secrets, AlertmanagerIsToldUnderItsPath) {
     head = h;
     return HttpServer::Answer(200, "application/json", "{}");
   });
-  const SystemClock clock;
+  const SystemClock clock{};
   const StopSignal stop;
   const auto channel = MakeChannel(AlertmanagerOptions{.url = server.url() + "/am/", .token_file = {}, .ca_file = {}}, "am", clock, {});
   ASSERT_TRUE(channel->Deliver({.group = {}, .alerts = {Alert("A", "a")}}, stop));
