@@ -45,6 +45,7 @@ struct Log::Backend {
   std::shared_ptr<spdlog::async_logger> logger;
   Outputs outputs;
   std::atomic<std::uint64_t> taken{0};  // lines that were or will be put into the queue
+  Backend* left_before = nullptr;       // the one before it that ~Log had to leave behind
 
   // What is said before the outputs are there, by one that is being made: its file cannot be opened. Kept for all of them.
   std::mutex early_mutex;
@@ -80,8 +81,10 @@ Log::Log(const Clock& clock, LogCounters& counters, Levels levels, LogOptions op
 Log::~Log() {
   if (Stop(std::chrono::seconds(2))) return;
   // The thread that waits inside an output, perhaps for ever, needs what is behind it; joining it would be to wait with it.
-  static std::atomic<Backend*> left_behind;  // a leak checker sees that it is meant; a plain pointer is optimised away
-  left_behind = backend_.release();
+  // In a chain, so that a leak checker sees that all of them are meant; a plain pointer is optimised away.
+  static std::atomic<Backend*> left_behind;
+  Backend* const mine = backend_.release();
+  mine->left_before = left_behind.exchange(mine);
 }
 
 void Log::Add(Outputs outputs) {
