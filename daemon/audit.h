@@ -41,7 +41,8 @@ class Auditor {
   // second and a count.
   void EnterRefused(const CallEnd& end);
   void EnterRefused(const KeyUse& use);
-  // A key has opened what only an administrator may see or do. As bounded as refusals, and apart from them: who tries many keys cannot hide it.
+  // A key has opened what only an administrator may see or do. As bounded as refusals, and apart from them: who tries many keys cannot hide
+  // it.
   void EnterAdmin(const KeyUse& use);
 
  private:
