@@ -13,9 +13,9 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#endif
 
 #include "runtime/base/thread.h"
-#endif
 
 namespace inferd::model {
 namespace {
