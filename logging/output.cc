@@ -19,7 +19,7 @@
 namespace inferd::logging {
 namespace {
 
-constexpr Duration kTick = std::chrono::milliseconds(250);
+constexpr Duration kFileTick = std::chrono::milliseconds(250);
 constexpr int kPatienceMs = 1000;
 // What a pipe that poll calls writable takes without waiting (pipe(7), PIPE_BUF).
 constexpr std::size_t kPiece = 4096;
@@ -49,7 +49,7 @@ std::string LossLine(const Loss& loss, std::string_view where, WallTime now) {
 }
 
 void Output::sink_it_(const spdlog::details::log_msg& message) {
-  if (message.time < ticked_ || message.time - ticked_ >= kTick) {
+  if (message.time < ticked_ || message.time - ticked_ >= kFileTick) {
     ticked_ = message.time;
     Tick();
   }

@@ -17,6 +17,7 @@
 #include <system_error>
 #include <utility>
 
+#include "runtime/base/errno_text.h"
 #include "runtime/base/thread.h"
 
 namespace inferd::logging {
@@ -58,8 +59,6 @@ std::optional<WallTime> ParseStamp(std::string_view text) {
   return WallTime(std::chrono::sys_days(date)) + std::chrono::hours(hour) + std::chrono::minutes(minute) + std::chrono::seconds(second) +
          std::chrono::milliseconds(milli);
 }
-
-std::string ErrnoText(int error) { return std::generic_category().message(error); }
 
 struct Fd {
   explicit Fd(int f) : fd(f) {}
