@@ -12,10 +12,8 @@ import harness
 import load
 import prometheus
 import promql_queries
-import runner
 import test_promql
 from harness import TEXT, eventually, request
-from test_promql import prometheus_programs
 
 FAMILIES = "inferd_(request|queue|engine|kv|ticker|inter_token|time_to|http).*"
 QUERIES = """
@@ -71,13 +69,6 @@ def run_load(d, seconds, workers=4):
     return thread
 
 
-def programs_here():
-    programs = prometheus_programs()
-    if not programs:
-        runner.skip("no prometheus and promtool here (scripts/setup test)")
-    return programs
-
-
 def exported(d, at):
     """The daemon's samples until `at`, as promql_queries.openmetrics takes them."""
     answer = d.observe("/api/v1/query?" + urllib.parse.urlencode({"query": f'{{__name__=~"{FAMILIES}"}}[5m]', "time": at}))
@@ -90,7 +81,7 @@ def exported(d, at):
 
 
 def test_both_apis_answer_the_same(setup):
-    programs = programs_here()
+    program, promtool = prometheus.programs()[0]
     with setup.daemon({"observability": {"interval": "500ms"}}) as d:
         run_load(d, 8).join()
         rounds = d.metrics().sum("inferd_ticker_rounds_total")
@@ -102,21 +93,21 @@ def test_both_apis_answer_the_same(setup):
         requests = [{"query": q, "time": at - back} for q in QUERIES for back in (0, 3170)]
         requests += [{"query": q, "start": at - 14_600, "end": at, "step": 730} for q in QUERIES]
         ours = [test_promql.ask(f"http://127.0.0.1:{d.observability}", r) for r in requests]
-        for program, promtool in programs:
-            with tempfile.TemporaryDirectory(prefix="inferd-live-") as name:
-                folder = pathlib.Path(name)
-                (folder / "samples.om").write_text(promql_queries.openmetrics(families))
-                with test_promql.running_prometheus(program, promtool, folder / "samples.om", folder) as url:
-                    theirs = [test_promql.ask(url, r) for r in requests]
-            faults = [f"{r}\n      ours:   {json.dumps(a)[:400]}\n      theirs: {json.dumps(b)[:400]}"
-                      for r, a, b in zip(requests, ours, theirs)
-                      if not test_promql.same(a, b, "time" in r and r["query"].startswith("sort"))]
-            refused = sum(b["status"] == "error" for b in theirs)
-            empty = sum(b["status"] == "success" and b["result"] == [] for b in theirs)
-            print(f"  Prometheus {'.'.join(test_promql.version_of(program))}: {len(requests)} requests over {len(families)} series of a daemon, "
-                  f"{refused} refused, {empty} empty, {len(faults)} different")
-            assert refused + empty < len(requests) / 4, "too little comes back to mean something"
-            assert not faults, "\n    ".join(faults[:20])
+        with tempfile.TemporaryDirectory(prefix="inferd-live-") as name:
+            folder = pathlib.Path(name)
+            (folder / "samples.om").write_text(promql_queries.openmetrics(families))
+            with test_promql.running_prometheus(program, promtool, folder / "samples.om", folder) as url:
+                theirs = [test_promql.ask(url, r) for r in requests]
+        faults = [f"{r}\n      ours:   {json.dumps(a)[:400]}\n      theirs: {json.dumps(b)[:400]}"
+                  for r, a, b in zip(requests, ours, theirs)
+                  if not test_promql.same(a, b, "time" in r and r["query"].startswith("sort"))]
+        refused = sum(b["status"] == "error" for b in theirs)
+        empty = sum(b["status"] == "success" and b["result"] == [] for b in theirs)
+        version = prometheus.version_of(program)
+        print(f"  Prometheus {'.'.join(map(str, version))}: {len(requests)} requests over {len(families)} series of a daemon, {refused} refused, "
+              f"{empty} empty, {len(faults)} different")
+        assert refused + empty < len(requests) / 4, "too little comes back to mean something"
+        prometheus.judge(version, faults, "\n    ".join(faults[:20]))
 
 
 LIVE = {"groups": [{"name": "live", "interval": "1s", "rules": [
@@ -148,9 +139,9 @@ def test_both_judge_a_load_alike(setup):
         rules.write_text(json.dumps(LIVE))
         config = {"observability": {"interval": "1s"}, "alerts": {"interval": "1s", "rules": [str(rules)]}}
         with setup.daemon(config) as d:
-            servers = [prometheus.Prometheus({"inferd": d.observability}, {"rule_files": [str(rules)]}, program) for program, _ in programs_here()]
+            server = prometheus.Prometheus({"inferd": d.observability}, {"rule_files": [str(rules)]}, prometheus.programs()[0][0])
             try:
-                ports = [d.observability, *(server.port for server in servers)]
+                ports = [d.observability, server.port]
 
                 def ask(port, path, **parameters):
                     answer = request(port, "GET", f"/api/v1/{path}?{urllib.parse.urlencode(parameters)}")
@@ -180,16 +171,14 @@ def test_both_judge_a_load_alike(setup):
                         client.join()
                 eventually(lambda: all(not states(p) for p in ports), 60, "all are over")
                 now = time.time()
-                ours, *theirs = [spans(ask(p, "query_range", query="ALERTS", start=begun, end=now, step=1)) for p in ports]
+                ours, theirs = [spans(ask(p, "query_range", query="ALERTS", start=begun, end=now, step=1)) for p in ports]
                 print(f"  {ours}")
                 assert {key[0] for key in ours} == {"Busy", "Arriving", "BusyForLong", "Waits"}, ours
-                for their in theirs:
-                    assert {k: v for k, v in their.items() if k[1] == "firing"}.keys() == {k: v for k, v in ours.items() if k[1] == "firing"}.keys()
-                    for alert in ("Busy", "Arriving", "BusyForLong"):
-                        (a, *_), (b, *_) = ours[alert, "firing"], their[alert, "firing"]
-                        # One interval for when each looked at the daemon, one for when it judged what it saw; a busy machine is late.
-                        slack = 2.5 + 5 * (harness.PATIENCE - 1)
-                        assert abs(a[0] - b[0]) <= slack and abs(ours[alert, "firing"][-1][1] - their[alert, "firing"][-1][1]) <= slack, (alert, ours, their)
+                assert {key for key in theirs if key[1] == "firing"} == {key for key in ours if key[1] == "firing"}, (ours, theirs)
+                for alert in ("Busy", "Arriving", "BusyForLong"):
+                    our, their = ours[alert, "firing"], theirs[alert, "firing"]
+                    # One interval for when each looked at the daemon, one for when it judged what it saw; a busy machine is late.
+                    slack = 2.5 + 5 * (harness.PATIENCE - 1)
+                    assert abs(our[0][0] - their[0][0]) <= slack and abs(our[-1][1] - their[-1][1]) <= slack, (alert, ours, theirs)
             finally:
-                for server in servers:
-                    server.close()
+                server.close()
