@@ -185,10 +185,10 @@ int Main(int argc, char** argv) {
     now += kInterval;
     history.Append(now, series.Next());
     const double start = Milliseconds();
-    manager.Evaluate(now, history, [&](std::size_t source, Millis at, std::span<const metrics::QuerySample> recorded) {
+    manager.Evaluate(now, history, [&](Millis at, std::span<const metrics::QuerySample> recorded) {
       std::vector<metrics::SeriesValue> values;
       for (const auto& sample : recorded) values.push_back({sample.labels, sample.value});
-      history.Append(at, values, 1 + source);
+      history.Add(at, values);
     });
     if (i >= 10) evaluations.push_back(Milliseconds() - start);
   }
