@@ -217,6 +217,7 @@ std::vector<prometheus::MetricFamily> Watch::Collect() const {
   return {one(Metric::kTickerRounds, ticker_.rounds()),
           one(Metric::kTickerOverruns, ticker_.overruns()),
           round_time.Take(),
+          one(Metric::kTickerInterval, ToSeconds(options_.interval)),
           one(Metric::kSnapshotAge, ToSeconds(ticker_.age())),
           one(Metric::kHistorySeries, history.series),
           one(Metric::kHistorySamples, history.samples),
