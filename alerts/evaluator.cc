@@ -118,11 +118,11 @@ GroupEvaluator::GroupEvaluator(RuleGroup group, EvaluatorOptions options)
 Evaluation GroupEvaluator::Evaluate(Millis now, const metrics::Querier& querier) {
   Evaluation evaluation;
   evaluation.at = now - group_->query_offset;
-  std::vector<QuerySample> seen;  // by the rules that follow
+  std::vector<QuerySample>& series = evaluation.series;
   for (std::size_t i = 0; i < group_->rules.size(); ++i) {
     const Rule& rule = group_->rules[i];
-    const WithRecorded view(querier, seen, evaluation.at);
-    const std::size_t before = evaluation.series.size();
+    const std::size_t before = series.size();
+    const WithRecorded view(querier, series, evaluation.at);  // what a rule makes is added when it has asked everything
     const MonotonicTime start = Now();
     const auto done =
         rule.is_alert ? EvaluateAlert(rule, active_[i], now, view, evaluation) : EvaluateRecording(rule, now, view, evaluation);
@@ -132,15 +132,13 @@ Evaluation GroupEvaluator::Evaluate(Millis now, const metrics::Querier& querier)
       continue;
     }
     std::set<Labels> recorded;
-    for (std::size_t k = before; k < evaluation.series.size(); ++k) {
-      seen.push_back(evaluation.series[k]);
-      recorded.insert(evaluation.series[k].labels);
-    }
+    for (std::size_t k = before; k < series.size(); ++k) recorded.insert(series[k].labels);
     for (const Labels& labels : recorded_[i]) {
-      if (!recorded.contains(labels)) seen.push_back({labels, metrics::kStaleMarker});
+      if (!recorded.contains(labels)) series.push_back({labels, metrics::kStaleMarker});
     }
     recorded_[i] = std::move(recorded);
   }
+  for (const Labels& labels : std::exchange(left_over_, {})) series.push_back({labels, metrics::kStaleMarker});
   return evaluation;
 }
 
@@ -304,10 +302,32 @@ std::vector<Alert> GroupEvaluator::Alerts(std::size_t rule) const {
   return alerts;
 }
 
+void GroupEvaluator::Continue(GroupEvaluator& before) {
+  std::vector<bool> used(before.group_->rules.size());
+  for (std::size_t i = 0; i < group_->rules.size(); ++i) {
+    const Rule& rule = group_->rules[i];
+    for (std::size_t k = 0; k < used.size(); ++k) {
+      const Rule& was = before.group_->rules[k];
+      if (used[k] || was.is_alert != rule.is_alert || was.name != rule.name || was.labels != rule.labels) continue;
+      used[k] = true;
+      active_[i] = std::exchange(before.active_[k], {});
+      recorded_[i] = std::exchange(before.recorded_[k], {});
+      break;
+    }
+  }
+  left_over_ = before.TakeSeries();
+}
+
+std::set<Labels> GroupEvaluator::TakeSeries() {
+  std::set<Labels> series = std::exchange(left_over_, {});
+  for (std::set<Labels>& recorded : recorded_) series.merge(std::exchange(recorded, {}));
+  return series;
+}
+
 std::vector<GroupEvaluator::Saved> GroupEvaluator::Save() const {
   std::vector<Saved> saved;
   for (std::size_t i = 0; i < group_->rules.size(); ++i) {
-    if (!active_[i].empty()) saved.push_back({group_->rules[i].name, group_->rules[i].expr.text(), Alerts(i)});
+    if (!active_[i].empty()) saved.push_back({group_->rules[i].name, group_->rules[i].labels, Alerts(i)});
   }
   return saved;
 }
@@ -317,7 +337,7 @@ void GroupEvaluator::Restore(std::span<const Saved> saved) {
   for (std::size_t i = 0; i < group_->rules.size(); ++i) {
     const Rule& rule = group_->rules[i];
     for (std::size_t k = 0; k < saved.size(); ++k) {
-      if (!rule.is_alert || used[k] || saved[k].rule != rule.name || saved[k].expr != rule.expr.text()) continue;
+      if (!rule.is_alert || used[k] || saved[k].rule != rule.name || saved[k].labels != rule.labels) continue;
       used[k] = true;
       for (const Alert& alert : saved[k].alerts) active_[i].emplace(alert.labels, alert);
       break;

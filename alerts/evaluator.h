@@ -63,8 +63,10 @@ struct Evaluation {
     std::size_t rule = 0;  // its place in the group
     std::string message;
   };
-  Millis at = 0;                             // the moment that was looked at: before that of the evaluation by the group's query_offset
-  std::vector<metrics::QuerySample> series;  // what the rules record, ALERTS and ALERTS_FOR_STATE, as of `at`
+  Millis at = 0;  // the moment that was looked at: before that of the evaluation by the group's query_offset
+  // What the rules record, ALERTS and ALERTS_FOR_STATE, as of `at`; a stale marker for each series that ended. Of two samples of one series
+  // the first holds. A rule that could not be judged ends nothing.
+  std::vector<metrics::QuerySample> series;
   std::vector<Transition> transitions;
   std::vector<Problem> problems;  // rules that could not be judged: their alerts stay as they were
   std::vector<Duration> took;     // each rule, by the engine options' clock; zero without one
@@ -89,11 +91,16 @@ class GroupEvaluator {
   // What is to be told when this group is given up: every alert that fires and of which `goes_on` knows nothing is resolved.
   std::vector<Notification> TakeFarewells(Millis now, const std::function<bool(const metrics::Labels&)>& goes_on);
 
-  // Takes over the alerts of another evaluator of the same group, as after a reload or a restart: those of rules with the same name and
-  // expression.
+  // Goes on where another evaluator stands, as after a reload: with the alerts and series of rules that have the same name and labels,
+  // whatever became of their expressions. Series of the others end with the next evaluation; their alerts stay there.
+  void Continue(GroupEvaluator& before);
+  // The series that go on until somebody ends them, which this one will not do any more.
+  std::set<metrics::Labels> TakeSeries();
+
+  // Alerts that outlive a restart, for rules with the same name and labels.
   struct Saved {
     std::string rule;
-    std::string expr;
+    std::map<std::string, std::string> labels;  // as the rule has them
     std::vector<Alert> alerts;
   };
   std::vector<Saved> Save() const;
@@ -112,6 +119,7 @@ class GroupEvaluator {
   EvaluatorOptions options_;
   std::vector<ActiveAlerts> active_;                 // of each rule
   std::vector<std::set<metrics::Labels>> recorded_;  // by each rule when it was judged last
+  std::set<metrics::Labels> left_over_;              // of rules that are no more; to be ended
 };
 
 }  // namespace inferd::alerts

@@ -7,22 +7,30 @@
 namespace inferd::alerts {
 
 struct Manager::Entry {
-  Entry(RuleGroup rules, const ManagerOptions& options, std::size_t its_source)
-      : evaluator(std::move(rules), options.evaluator), source(its_source) {
+  Entry(RuleGroup rules, const ManagerOptions& options) : evaluator(std::move(rules), options.evaluator) {
     state.group = evaluator.group();
     state.interval = state.group->interval.value_or(options.interval);
     state.rules.resize(state.group->rules.size());
   }
   bool Is(const std::string& file, const std::string& name) const { return state.group->file == file && state.group->name == name; }
 
+  // In the place of one with other rules: what it has found is to be seen until the next evaluation, and that comes when it would have
+  // come.
+  void Continue(Entry& before) {
+    evaluator.Continue(before.evaluator);
+    if (state.interval == before.state.interval) due = before.due;
+    state.last_evaluation = before.state.last_evaluation;
+    state.took = before.state.took;
+    for (std::size_t i = 0; i < state.rules.size(); ++i) state.rules[i].alerts = evaluator.Alerts(i);
+  }
+
   GroupEvaluator evaluator;
-  std::size_t source;
   std::optional<Millis> due;  // none: at once
   GroupState state;
 };
 
 Manager::Manager(ManagerOptions options, std::vector<RuleGroup> groups) : options_(std::move(options)) {
-  for (RuleGroup& group : groups) entries_.push_back(std::make_unique<Entry>(std::move(group), options_, FreeSource()));
+  for (RuleGroup& group : groups) entries_.push_back(std::make_unique<Entry>(std::move(group), options_));
   Publish();
 }
 
@@ -38,30 +46,19 @@ std::shared_ptr<const RulesState> Manager::state() const {
   return state_;
 }
 
-std::size_t Manager::FreeSource() const {
-  std::size_t source = 0;
-  while (std::ranges::any_of(entries_, [&](const auto& entry) { return entry != nullptr && entry->source == source; })) ++source;
-  return source;
-}
-
-void Manager::Take(std::vector<RuleGroup> groups, Millis now, const Record& record, Outcome& outcome) {
+std::set<metrics::Labels> Manager::Take(std::vector<RuleGroup> groups, Millis now, Outcome& outcome) {
   std::vector<std::unique_ptr<Entry>> old = std::exchange(entries_, {});
-  // A group that stays keeps its source: its series go on without a break. New ones wait until it is known which sources are free.
-  std::vector<RuleGroup> added;
-  std::vector<std::size_t> places;
   for (RuleGroup& group : groups) {
-    const auto known = std::ranges::find_if(old, [&](const auto& entry) { return entry->Is(group.file, group.name); });
-    if (known == old.end()) {
-      places.push_back(entries_.size());
-      entries_.push_back(nullptr);
-      added.push_back(std::move(group));
+    const auto known = std::ranges::find_if(old, [&](const auto& entry) { return entry != nullptr && entry->Is(group.file, group.name); });
+    if (known != old.end() && *(*known)->state.group == group) {
+      entries_.push_back(std::move(*known));
       continue;
     }
-    auto entry = std::make_unique<Entry>(std::move(group), options_, (*known)->source);
-    entry->evaluator.Restore((*known)->evaluator.Save());
+    auto entry = std::make_unique<Entry>(std::move(group), options_);
+    if (known != old.end()) entry->Continue(**known);
     entries_.push_back(std::move(entry));
   }
-  for (std::size_t i = 0; i < added.size(); ++i) entries_[places[i]] = std::make_unique<Entry>(std::move(added[i]), options_, FreeSource());
+  std::erase(old, nullptr);
 
   std::set<metrics::Labels> go_on;
   for (const auto& entry : entries_) {
@@ -69,11 +66,13 @@ void Manager::Take(std::vector<RuleGroup> groups, Millis now, const Record& reco
       for (const Alert& alert : entry->evaluator.Alerts(i)) go_on.insert(alert.labels);
     }
   }
+  std::set<metrics::Labels> left;
   for (const auto& entry : old) {
     auto farewells = entry->evaluator.TakeFarewells(now, [&](const metrics::Labels& labels) { return go_on.contains(labels); });
     std::ranges::move(farewells, std::back_inserter(outcome.notifications));
-    if (std::ranges::none_of(entries_, [&](const auto& other) { return other->source == entry->source; })) record(entry->source, now, {});
+    left.merge(entry->evaluator.TakeSeries());
   }
+  return left;
 }
 
 Manager::Outcome Manager::Evaluate(Millis now, const metrics::Querier& querier, const Record& record) {
@@ -84,7 +83,10 @@ Manager::Outcome Manager::Evaluate(Millis now, const metrics::Querier& querier, 
     const std::lock_guard lock(mutex_);
     fresh.swap(waiting_);
   }
-  if (fresh) Take(std::move(*fresh), now, record, outcome);
+  std::vector<metrics::QuerySample> ended;
+  if (fresh) {
+    for (const metrics::Labels& labels : Take(std::move(*fresh), now, outcome)) ended.push_back({labels, metrics::kStaleMarker});
+  }
   for (const auto& entry : entries_) {
     if (entry->due && now + options_.tick / 2 < *entry->due) continue;
     EvaluateGroup(*entry, now, querier, record, outcome);
@@ -92,13 +94,15 @@ Manager::Outcome Manager::Evaluate(Millis now, const metrics::Querier& querier, 
     const Millis next = entry->due.value_or(now) + entry->state.interval;
     entry->due = next > now ? next : now + entry->state.interval;
   }
+  // Only now: a series may go on under another group.
+  if (!ended.empty()) record(now, ended);
   Publish();
   return outcome;
 }
 
 void Manager::EvaluateGroup(Entry& entry, Millis now, const metrics::Querier& querier, const Record& record, Outcome& outcome) {
   Evaluation evaluation = entry.evaluator.Evaluate(now, querier);
-  record(entry.source, evaluation.at, evaluation.series);
+  record(evaluation.at, evaluation.series);
   GroupState& state = entry.state;
   const std::vector<RuleState> before = std::exchange(state.rules, std::vector<RuleState>(state.rules.size()));
   state.last_evaluation = now;

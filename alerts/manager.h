@@ -2,12 +2,12 @@
 // may hand over other rules or look at the state. Time and samples come in.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -64,8 +64,8 @@ class Manager {
   Manager(const Manager&) = delete;
   Manager& operator=(const Manager&) = delete;
 
-  // These rules from the next evaluation on. Alerts of rules that are in both go on; what fires and is no more is told as resolved. Any
-  // thread.
+  // These rules from the next evaluation on. A group that has not changed goes on as if nothing had happened; in one that has, the alerts
+  // of rules with the same name and labels do. What fires and is no more is told as resolved. Any thread.
   void Replace(std::vector<RuleGroup> groups);
 
   struct Problem {
@@ -80,9 +80,9 @@ class Manager {
     std::vector<Notification> notifications;
     std::vector<Duration> took;  // each group that was evaluated
   };
-  // `record` gets what one group made, groups that are gone with nothing at all; `source` tells groups apart and is small, `at` is the
-  // samples' time. It is called before the next group is evaluated.
-  using Record = std::function<void(std::size_t source, Millis at, std::span<const metrics::QuerySample> series)>;
+  // `record` gets what one group made, stale markers for what ended included; `at` is the samples' time. It is called before the next group
+  // is evaluated, and at the end for what groups that are gone have left. Of two samples of one series and time the first holds.
+  using Record = std::function<void(Millis at, std::span<const metrics::QuerySample> series)>;
   // Judges the groups that are due. Requires `now` not before the last.
   Outcome Evaluate(Millis now, const metrics::Querier& querier, const Record& record);
 
@@ -96,8 +96,8 @@ class Manager {
  private:
   struct Entry;
 
-  void Take(std::vector<RuleGroup> groups, Millis now, const Record& record, Outcome& outcome);
-  std::size_t FreeSource() const;
+  // Gives back the series of groups that are gone.
+  std::set<metrics::Labels> Take(std::vector<RuleGroup> groups, Millis now, Outcome& outcome);
   void EvaluateGroup(Entry& entry, Millis now, const metrics::Querier& querier, const Record& record, Outcome& outcome);
   void Publish();
 

@@ -25,6 +25,8 @@ struct Rule {
   Millis keep_firing = 0;                          // how long it goes on firing after the expression held last
   std::map<std::string, std::string> labels;       // templates for alerts, plain for recordings; the group's labels included
   std::map<std::string, std::string> annotations;  // templates
+
+  bool operator==(const Rule&) const = default;
 };
 
 struct RuleGroup {
@@ -34,6 +36,8 @@ struct RuleGroup {
   Millis query_offset = 0;
   std::size_t limit = 0;  // of series or alerts that one rule may make; 0: none
   std::vector<Rule> rules;
+
+  bool operator==(const RuleGroup&) const = default;
 };
 
 struct RuleFault {

@@ -10,7 +10,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 Json WriteAlert(const Alert& alert) {
   Json json;
@@ -56,7 +56,7 @@ std::string WriteSavedAlerts(const SavedAlerts& saved) {
     for (const auto& rule : group.rules) {
       Json alerts = Json::array();
       for (const Alert& alert : rule.alerts) alerts.push_back(WriteAlert(alert));
-      rules.push_back({{"rule", rule.rule}, {"expr", rule.expr}, {"alerts", std::move(alerts)}});
+      rules.push_back({{"rule", rule.rule}, {"labels", rule.labels}, {"alerts", std::move(alerts)}});
     }
     json["groups"].push_back({{"file", group.file}, {"name", group.name}, {"rules", std::move(rules)}});
   }
@@ -72,7 +72,9 @@ Result<SavedAlerts> ReadSavedAlerts(std::string_view text) {
     for (const Json& group : json.at("groups")) {
       SavedGroup saved{.file = group.at("file").get<std::string>(), .name = group.at("name").get<std::string>(), .rules = {}};
       for (const Json& rule : group.at("rules")) {
-        GroupEvaluator::Saved of_rule{.rule = rule.at("rule").get<std::string>(), .expr = rule.at("expr").get<std::string>(), .alerts = {}};
+        GroupEvaluator::Saved of_rule{.rule = rule.at("rule").get<std::string>(),
+                                      .labels = rule.at("labels").get<std::map<std::string, std::string>>(),
+                                      .alerts = {}};
         for (const Json& alert : rule.at("alerts")) of_rule.alerts.push_back(ReadAlert(alert));
         saved.rules.push_back(std::move(of_rule));
       }

@@ -2,11 +2,17 @@
 // like a daemon's own: gauges that move, counters that grow, histograms. JSON on stdout.
 //   alerts_bench RULE_FILE...
 //   alerts_bench --history FILE     what a sample takes in a history that a daemon has kept
+//   alerts_bench --export FOLDER    an hour of the same series until now, as a daemon keeps them (history) and as promtool takes them
+//                                   (samples.om), and the queries over it (queries.json)
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <string>
 #include <string_view>
@@ -15,6 +21,7 @@
 #include "alerts/manager.h"
 #include "alerts/rule_file.h"
 #include "metrics/promql/engine.h"
+#include "metrics/promql/format.h"
 #include "metrics/promql/parser.h"
 #include "metrics/store/history.h"
 #include "metrics/store/history_file.h"
@@ -27,6 +34,7 @@ using metrics::Millis;
 constexpr Millis kInterval = 5000;
 constexpr int kHour = 720;  // rounds
 constexpr int kRounds = 2 * kHour;
+constexpr Millis kStep = 15'000;  // of a panel's points
 
 // Processor time of this thread: the longest of 1440 appends would be the scheduler's on a machine that does something else besides.
 double Milliseconds() {
@@ -128,6 +136,7 @@ const std::vector<std::string>& Dashboard() {
       all.push_back(name);
       all.push_back("sum(" + std::string(name) + ")");
     }
+    all.resize(50);
     return all;
   }();
   return queries;
@@ -154,8 +163,36 @@ int ReportHistory(const char* path) {
   return 0;
 }
 
+int Export(const std::string& folder) {
+  Series series;
+  metrics::History history({});
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  const Millis end = now / kInterval * kInterval, start = end - kHour * kInterval;
+  // Five minutes more than is asked for: so far back the first points look.
+  std::map<metrics::Labels, std::vector<metrics::Sample>> all;  // sorted: a family's series stand together
+  for (Millis at = start - 300'000; at <= end; at += kInterval) {
+    const auto& values = series.Next();
+    history.Append(at, values);
+    for (const auto& one : values) all[one.labels].push_back({at, one.value});
+  }
+  const auto saved = metrics::SaveHistory(history, folder + "/history");
+  std::ofstream samples(folder + "/samples.om");
+  for (const auto& [labels, points] : all) {
+    std::string name = labels.ToString();
+    std::erase(name, ' ');  // OpenMetrics has none between labels, and no value here holds one
+    for (const auto& point : points)
+      samples << name << ' ' << metrics::promql::FormatValue(point.value) << ' ' << point.time / 1000 << '\n';
+  }
+  samples << "# EOF\n";
+  const nlohmann::json queries{{"start", start / 1000}, {"end", end / 1000}, {"step", kStep / 1000}, {"queries", Dashboard()}};
+  std::ofstream(folder + "/queries.json") << queries.dump();
+  if (!saved || !samples.flush()) std::fprintf(stderr, "%s cannot be written\n", folder.c_str());
+  return saved && samples ? 0 : 1;
+}
+
 int Main(int argc, char** argv) {
   if (argc == 3 && std::string_view(argv[1]) == "--history") return ReportHistory(argv[2]);
+  if (argc == 3 && std::string_view(argv[1]) == "--export") return Export(argv[2]);
   std::vector<alerts::RuleGroup> groups;
   for (int i = 1; i < argc; ++i) {
     auto file = alerts::ReadRuleFile(argv[i]);
@@ -185,10 +222,10 @@ int Main(int argc, char** argv) {
     now += kInterval;
     history.Append(now, series.Next());
     const double start = Milliseconds();
-    manager.Evaluate(now, history, [&](std::size_t source, Millis at, std::span<const metrics::QuerySample> recorded) {
+    manager.Evaluate(now, history, [&](Millis at, std::span<const metrics::QuerySample> recorded) {
       std::vector<metrics::SeriesValue> values;
       for (const auto& sample : recorded) values.push_back({sample.labels, sample.value});
-      history.Append(at, values, 1 + source);
+      history.Add(at, values);
     });
     if (i >= 10) evaluations.push_back(Milliseconds() - start);
   }
@@ -197,9 +234,9 @@ int Main(int argc, char** argv) {
   std::size_t points = 0;
   for (int run = 0; run < 9; ++run) {
     const double start = Milliseconds();
-    for (std::size_t i = 0; i < 50; ++i) {
-      const auto node = metrics::promql::Parse(Dashboard()[i % Dashboard().size()]);
-      const auto result = metrics::promql::QueryRange(**node, history, now - kHour * kInterval, now, 15'000, {});
+    for (const std::string& query : Dashboard()) {
+      const auto node = metrics::promql::Parse(query);
+      const auto result = metrics::promql::QueryRange(**node, history, now - kHour * kInterval, now, kStep, {});
       if (!result) std::abort();
       for (const auto& one : std::get<metrics::promql::Matrix>(result->value)) points += one.samples.size();
     }

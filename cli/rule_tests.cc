@@ -152,15 +152,10 @@ class RuleTest {
       for (const auto& problem : evaluation.problems) {
         Fail(now, "rule " + evaluators_[i]->group()->rules[problem.rule].name + " cannot be judged: " + problem.message);
       }
-      std::set<Labels> live;
+      std::set<Labels> added;
       for (const auto& sample : evaluation.series) {
-        series_.Add(sample.labels, {evaluation.at, sample.value});
-        live.insert(sample.labels);
+        if (added.insert(sample.labels).second) series_.Add(sample.labels, {evaluation.at, sample.value});
       }
-      for (const Labels& labels : live_[i]) {
-        if (!live.contains(labels)) series_.Add(labels, {evaluation.at, metrics::kStaleMarker});
-      }
-      live_[i] = std::move(live);
     }
   }
 
@@ -248,7 +243,6 @@ class RuleTest {
   Millis start_ = 0;
   promql::MemorySeries series_;
   std::vector<std::unique_ptr<alerts::GroupEvaluator>> evaluators_;
-  std::map<std::size_t, std::set<Labels>> live_;  // what each group recorded last
 };
 
 // Rule files are named relative to the test file.

@@ -108,9 +108,9 @@ const std::array kNotifierKeys{
         .fallback = "null",
         .unset = "null",
         .slot = [](Config& c, Indices i) -> Slot { return &At(c, i).webhook.secret_file; },
-        .help =
-            "File with a secret that signs the body: X-Inferd-Signature: sha256= and the HMAC-SHA256 in hexadecimal. It is read for each "
-            "delivery; credential:NAME is a credential of systemd. null: nothing is signed."},
+        .help = "File with a secret that signs: X-Inferd-Signature is sha256= and the HMAC-SHA256, in hexadecimal, of the time in "
+                "X-Inferd-Timestamp, a dot and the body. It is read for each delivery; credential:NAME is a credential of systemd. null: "
+                "nothing is signed."},
     Key{.name = "alerts.notify[].webhook.token_file",
         .kind = Kind::kPath,
         .fallback = "null",

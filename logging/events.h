@@ -394,7 +394,7 @@ struct AlertFires {
   static constexpr EventType kType{.name = "alert_fires",
                                    .level = Level::kWarn,
                                    .component = Component::kMetrics,
-                                   .message = "alert {alertname} fires ({severity}): {summary}",
+                                   .message = "alert {alertname} fires: {summary}, severity {severity}",
                                    .help =
                                        "A rule of the daemon's own has held for long enough. At level error when its severity is critical, "
                                        "at level info when it is info.",
@@ -414,7 +414,7 @@ struct AlertResolved {
   static constexpr EventType kType{.name = "alert_resolved",
                                    .level = Level::kInfo,
                                    .component = Component::kMetrics,
-                                   .message = "alert {alertname} is resolved ({severity}): {labels}",
+                                   .message = "alert {alertname} is resolved: {labels}, severity {severity}",
                                    .help = "What an alert was about is over.",
                                    .message_id = "3f1b0f4f7f5c4d7c9a6e2b1d8c0a5e09"};
   static constexpr auto Fields() {

@@ -91,6 +91,7 @@ enum class Metric : std::uint8_t {
   kTickerRounds,
   kTickerOverruns,
   kTickerRoundTime,
+  kTickerInterval,
   kSnapshotAge,
   kHistorySeries,
   kHistorySamples,

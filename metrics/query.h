@@ -27,6 +27,7 @@ class Expression {
   Result<std::vector<QuerySample>> Ask(const Querier& querier, Millis now, const promql::EngineOptions& options) const;
 
   const std::string& text() const { return text_; }
+  bool operator==(const Expression& other) const { return text_ == other.text_; }
 
  private:
   std::string text_;

@@ -6,6 +6,7 @@ A test function takes no argument, or one: what `make_argument` gives. The last 
 import concurrent.futures
 import importlib.util
 import inspect
+import os
 import pathlib
 import re
 import subprocess
@@ -20,6 +21,17 @@ class Skip(Exception):
 
 def skip(reason):
     raise Skip(reason)
+
+
+def in_ci():
+    """Where what cannot be run is a failure."""
+    return os.environ.get("CI", "") not in ("", "0", "false")
+
+
+def not_run(what):
+    """A part of a test that every change has to show cannot be run here; scripts/test says so at its end."""
+    print(f"NOT RUN: {what}", flush=True)
+    assert not in_ci(), f"not run: {what}"
 
 
 def load(path):

@@ -49,8 +49,11 @@ class AlertmanagerChannel final : public Channel {
 
 class WebhookChannel final : public Channel {
  public:
-  WebhookChannel(WebhookOptions options, std::string receiver)
-      : options_(std::move(options)), receiver_(std::move(receiver)), endpoint_{options_.url, options_.ca_file, options_.timeout} {}
+  WebhookChannel(WebhookOptions options, std::string receiver, const Clock& clock)
+      : options_(std::move(options)),
+        receiver_(std::move(receiver)),
+        clock_(clock),
+        endpoint_{options_.url, options_.ca_file, options_.timeout} {}
 
   Result<> Deliver(const Message& message, const StopSignal& stop) override {
     const std::string body = WebhookBody(message, receiver_);
@@ -58,7 +61,11 @@ class WebhookChannel final : public Channel {
     INFERD_RETURN_IF_ERROR(AddToken(options_.token_file, headers));
     if (options_.secret_file) {
       INFERD_ASSIGN_OR_RETURN(const std::string secret, ReadSecret(*options_.secret_file));
-      headers.push_back("X-Inferd-Signature: sha256=" + HmacSha256(secret, body));
+      // With the time, so that a receiver can refuse what somebody has kept and sends again.
+      const auto now = std::chrono::duration_cast<std::chrono::seconds>(clock_.WallNow().time_since_epoch());
+      const std::string timestamp = std::to_string(now.count());
+      headers.push_back("X-Inferd-Timestamp: " + timestamp);
+      headers.push_back("X-Inferd-Signature: sha256=" + HmacSha256(secret, timestamp + "." + body));
     }
     return transfers_.Post(endpoint_, body, headers, stop);
   }
@@ -66,6 +73,7 @@ class WebhookChannel final : public Channel {
  private:
   const WebhookOptions options_;
   const std::string receiver_;
+  const Clock& clock_;
   const Endpoint endpoint_;
   Transfers transfers_;
 };
@@ -204,7 +212,7 @@ std::unique_ptr<Channel> MakeChannel(const ChannelOptions& options, const std::s
     const Clock& clock;
     OutputLine& output;
     std::unique_ptr<Channel> operator()(const AlertmanagerOptions& o) const { return std::make_unique<AlertmanagerChannel>(o); }
-    std::unique_ptr<Channel> operator()(const WebhookOptions& o) const { return std::make_unique<WebhookChannel>(o, receiver); }
+    std::unique_ptr<Channel> operator()(const WebhookOptions& o) const { return std::make_unique<WebhookChannel>(o, receiver, clock); }
     std::unique_ptr<Channel> operator()(const ExecOptions& o) const {
       return std::make_unique<ExecChannel>(o, receiver, std::move(output));
     }

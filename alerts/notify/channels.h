@@ -29,8 +29,10 @@ struct AlertmanagerOptions {
 // Alertmanager's webhook message to any address. Success is 2xx.
 struct WebhookOptions {
   std::string url;
-  std::optional<std::string> secret_file = {};  // signs the body: X-Inferd-Signature: sha256=HMAC-SHA256 in hexadecimal
-  std::optional<std::string> token_file = {};   // Authorization: Bearer
+  // Signs: X-Inferd-Timestamp has the seconds since 1970, X-Inferd-Signature sha256= and the HMAC-SHA256 of "TIMESTAMP.BODY" in
+  // hexadecimal.
+  std::optional<std::string> secret_file = {};
+  std::optional<std::string> token_file = {};  // Authorization: Bearer
   std::optional<std::string> ca_file = {};
   Duration timeout = std::chrono::seconds(10);
 

@@ -46,7 +46,7 @@ HttpResponse ObservabilityHandlers::Handle(const RequestHead& head, const BodyRe
   if (RouteOf(head.path) == "other") {
     std::string list;
     for (const std::string_view path : kPaths) list += fmt::format("{}, ", path);
-    return Plain(404, "no such path here; there are " + list + "and Prometheus's API under /api/v1");
+    return Plain(404, "no such path here; there are " + list + "/api/v1/notifiers, /api/v2/silences, and Prometheus's API under /api/v1");
   }
   const bool query = !QueryApi::RouteOf(head.path).empty();
   if (head.method != "GET" && head.method != "HEAD" && !(query && head.method == "POST")) {

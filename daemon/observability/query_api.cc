@@ -170,13 +170,13 @@ QueryApi::Asked QueryApi::Ask(std::string_view path, const Form& form, Monotonic
   const std::string_view name = path.substr(std::min(path.size(), kPrefix.size()));
   if (name == "query") return Query(form, options);
   if (name == "query_range") return QueryRange(form, options);
-  if (name == "series") return Series(form);
-  if (name == "labels") return LabelNames(form);
+  if (name == "series") return Series(form, deadline);
+  if (name == "labels") return LabelNames(form, deadline);
   if (name == "metadata") return Metadata(form);
   if (name == "rules") return Rules(form);
   if (name == "alerts") return Alerts();
   if (name == "status/buildinfo") return BuildInfo();
-  return LabelValues(path.substr(kLabel.size(), path.size() - kLabel.size() - kValues.size()), form);
+  return LabelValues(path.substr(kLabel.size(), path.size() - kLabel.size() - kValues.size()), form, deadline);
 }
 
 QueryApi::Asked QueryApi::Query(const Form& form, const promql::EngineOptions& options) const {
@@ -230,7 +230,7 @@ QueryApi::Asked QueryApi::QueryRange(const Form& form, const promql::EngineOptio
   return answer;
 }
 
-tl::expected<std::vector<Labels>, QueryApi::Failure> QueryApi::Chosen(const Form& form, bool all) const {
+tl::expected<std::vector<Labels>, QueryApi::Failure> QueryApi::Chosen(const Form& form, bool all, MonotonicTime deadline) const {
   Millis from = std::numeric_limits<Millis>::min();
   Millis to = std::numeric_limits<Millis>::max();
   for (const auto& [name, bound] : {std::pair{"start", &from}, {"end", &to}}) {
@@ -256,12 +256,14 @@ tl::expected<std::vector<Labels>, QueryApi::Failure> QueryApi::Chosen(const Form
       return tl::unexpected(Failure::Parameter("match[]", metrics::Quoted(text) + " is no series selector"));
     }
     choose(selector->matchers);
+    // One looks at every series at most; there may be thousands of them.
+    if (clock_.Now() >= deadline) return tl::unexpected(Failure{503, "timeout", "query timed out", Outcome::kTimeout});
   }
   return std::vector<Labels>(chosen.begin(), chosen.end());
 }
 
-QueryApi::Asked QueryApi::Series(const Form& form) const {
-  auto chosen = Chosen(form, /*all=*/false);
+QueryApi::Asked QueryApi::Series(const Form& form, MonotonicTime deadline) const {
+  auto chosen = Chosen(form, /*all=*/false, deadline);
   if (!chosen) return tl::unexpected(std::move(chosen.error()));
   Answer answer;
   Limit(form, *chosen, answer.warnings);
@@ -274,8 +276,8 @@ QueryApi::Asked QueryApi::Series(const Form& form) const {
   return answer;
 }
 
-QueryApi::Asked QueryApi::LabelNames(const Form& form) const {
-  const auto chosen = Chosen(form, /*all=*/true);
+QueryApi::Asked QueryApi::LabelNames(const Form& form, MonotonicTime deadline) const {
+  const auto chosen = Chosen(form, /*all=*/true, deadline);
   if (!chosen) return tl::unexpected(chosen.error());
   std::set<std::string> names;
   for (const Labels& labels : *chosen) {
@@ -287,9 +289,9 @@ QueryApi::Asked QueryApi::LabelNames(const Form& form) const {
   return answer;
 }
 
-QueryApi::Asked QueryApi::LabelValues(std::string_view name, const Form& form) const {
+QueryApi::Asked QueryApi::LabelValues(std::string_view name, const Form& form, MonotonicTime deadline) const {
   if (!IsValidUtf8(name)) return tl::unexpected(Failure::Bad("invalid label name: " + metrics::Quoted(name)));
-  const auto chosen = Chosen(form, /*all=*/true);
+  const auto chosen = Chosen(form, /*all=*/true, deadline);
   if (!chosen) return tl::unexpected(chosen.error());
   std::set<std::string> values;
   for (const Labels& labels : *chosen) {

@@ -55,15 +55,15 @@ class QueryApi final : public prometheus::Collectable {
   Asked Ask(std::string_view path, const Form& form, MonotonicTime deadline) const;
   Asked Query(const Form& form, const metrics::promql::EngineOptions& options) const;
   Asked QueryRange(const Form& form, const metrics::promql::EngineOptions& options) const;
-  Asked Series(const Form& form) const;
-  Asked LabelNames(const Form& form) const;
-  Asked LabelValues(std::string_view name, const Form& form) const;
+  Asked Series(const Form& form, MonotonicTime deadline) const;
+  Asked LabelNames(const Form& form, MonotonicTime deadline) const;
+  Asked LabelValues(std::string_view name, const Form& form, MonotonicTime deadline) const;
   static Asked Metadata(const Form& form);
   Asked Rules(const Form& form) const;
   Asked Alerts() const;
   static Asked BuildInfo();
   // The series that `match[]`, `start` and `end` choose, each once; everything when there is no selector and `all` allows that.
-  tl::expected<std::vector<metrics::Labels>, Failure> Chosen(const Form& form, bool all) const;
+  tl::expected<std::vector<metrics::Labels>, Failure> Chosen(const Form& form, bool all, MonotonicTime deadline) const;
 
   const Watch& watch_;
   const Clock& clock_;

@@ -22,9 +22,6 @@ using metrics::FamilyBuilder;
 using metrics::Metric;
 using metrics::Millis;
 
-// Sources of the history: the scrape, then one for each group of rules.
-constexpr std::size_t kFirstGroup = 1;
-
 Millis MillisOf(WallTime time) { return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count(); }
 
 alerts::ManagerOptions RuleOptions(const WatchOptions& options, const Clock& clock) {
@@ -138,11 +135,11 @@ void Watch::Round(MonotonicTime due) {
 }
 
 void Watch::Judge(Millis now) {
-  const auto record = [&](std::size_t source, Millis at, std::span<const metrics::QuerySample> series) {
+  const auto record = [&](Millis at, std::span<const metrics::QuerySample> series) {
     std::vector<metrics::SeriesValue> values;
     values.reserve(series.size());
     for (const metrics::QuerySample& sample : series) values.push_back({sample.labels, sample.value});
-    history_.Append(at, values, kFirstGroup + source);
+    history_.Add(at, values);
   };
   const alerts::Manager::Outcome outcome = manager_.Evaluate(now, history_, record);
   for (const Duration took : outcome.took) evaluation_time_.Observe(ToSeconds(took));
@@ -220,6 +217,7 @@ std::vector<prometheus::MetricFamily> Watch::Collect() const {
   return {one(Metric::kTickerRounds, ticker_.rounds()),
           one(Metric::kTickerOverruns, ticker_.overruns()),
           round_time.Take(),
+          one(Metric::kTickerInterval, ToSeconds(options_.interval)),
           one(Metric::kSnapshotAge, ToSeconds(ticker_.age())),
           one(Metric::kHistorySeries, history.series),
           one(Metric::kHistorySamples, history.samples),

@@ -80,43 +80,62 @@ class Selected final : public SeriesSet {
 History::History(HistoryOptions options) : options_(options), index_(std::make_shared<const Index>()) {}
 History::~History() = default;
 
-void History::Append(Millis time, std::span<const SeriesValue> values, std::size_t source_number) {
+void History::Append(Millis time, std::span<const SeriesValue> values) {
   ++round_;
-  if (sources_.size() <= source_number) sources_.resize(source_number + 1);
-  Source& source = sources_[source_number];
   std::vector<SeriesPtr> live;
   live.reserve(values.size());
   for (const SeriesValue& entry : values) {
-    auto found = by_labels_.find(entry.labels);
-    if (found == by_labels_.end()) {
-      if (by_labels_.size() >= options_.max_series) {
-        ++refused_series_;
-        continue;
-      }
-      found = by_labels_.emplace(entry.labels, std::make_shared<Series>(entry.labels)).first;
-      arrivals_.push_back(found->second);
-      series_bytes_ += OverheadOf(entry.labels);
-      ++series_count_;
-    }
-    const SeriesPtr& series = found->second;
+    SeriesPtr series = FindOrMake(entry.labels);
+    if (series == nullptr) continue;
     if (series->round == round_) {
       ++late_samples_;  // twice in one round
       continue;
     }
     series->round = round_;
     AppendSample(series, {time, entry.value});
-    live.push_back(series);
+    live.push_back(std::move(series));
   }
-  for (const SeriesPtr& series : source.live) {
+  for (const SeriesPtr& series : live_) {
     if (series->round != round_) AppendSample(series, {time, kStaleMarker});
   }
-  source.live = std::move(live);
-  if (++source.rounds == 2) {
+  live_ = std::move(live);
+  if (++scrapes_ == 2) {
     for (const SeriesPtr& series : restored_) {
       if (series->round == 0) AppendSample(series, {time, kStaleMarker});
     }
     restored_.clear();
   }
+  Finish(time);
+}
+
+void History::Add(Millis time, std::span<const SeriesValue> values) {
+  ++round_;
+  for (const SeriesValue& entry : values) {
+    if (IsStale(entry.value) && !by_labels_.contains(entry.labels)) continue;
+    const SeriesPtr series = FindOrMake(entry.labels);
+    if (series == nullptr || series->round == round_) continue;
+    series->round = round_;
+    AppendSample(series, {time, entry.value});
+  }
+  Finish(time);
+}
+
+// Null when there are too many.
+History::SeriesPtr History::FindOrMake(const Labels& labels) {
+  if (const auto found = by_labels_.find(labels); found != by_labels_.end()) return found->second;
+  if (by_labels_.size() >= options_.max_series) {
+    ++refused_series_;
+    return nullptr;
+  }
+  auto series = std::make_shared<Series>(labels);
+  by_labels_.emplace(labels, series);
+  arrivals_.push_back(series);
+  series_bytes_ += OverheadOf(labels);
+  ++series_count_;
+  return series;
+}
+
+void History::Finish(Millis time) {
   DropOld(time - options_.retention);
   if (!arrivals_.empty() || departures_) PublishIndex();
 }
@@ -127,7 +146,7 @@ void History::AppendSample(const SeriesPtr& series, Sample sample) {
   const bool is_late =
       open.count() > 0 ? sample.time <= open.last() : !series->sealed.empty() && sample.time <= series->sealed.back()->last;
   if (is_late) {
-    ++late_samples_;
+    if (!IsStale(sample.value)) ++late_samples_;  // one that goes on elsewhere has not ended
     return;
   }
   const std::size_t before = open.bytes();

@@ -50,9 +50,12 @@ class History final : public Querier {
   explicit History(HistoryOptions options);
   ~History() override;
 
-  // One round of samples of one source, all of one moment. A series that was in the source's round before and is not in this one gets a
-  // stale marker. Drops what is too old or too much. For one thread at a time. Sources are few and numbered from 0.
-  void Append(Millis time, std::span<const SeriesValue> values, std::size_t source = 0);
+  // One scrape: all samples of one moment. A series that was in the scrape before and is not in this one gets a stale marker. Drops what is
+  // too old or too much. For one thread at a time, which alone adds, too.
+  void Append(Millis time, std::span<const SeriesValue> values);
+  // Samples besides, as rules make them: a series ends with a stale marker of their own. Of two samples of one series and time the first
+  // holds.
+  void Add(Millis time, std::span<const SeriesValue> values);
 
   std::unique_ptr<SeriesSet> Select(std::span<const Matcher> matchers, Millis from, Millis to) const override;
 
@@ -60,8 +63,8 @@ class History final : public Querier {
 
   // Everything there is, as it is now. From any thread.
   std::vector<SavedSeries> Snapshot() const;
-  // Puts saved series into an empty history, without what is older than the retention or later than `now`. What has not come back from any
-  // source by the second round of one is marked as stale. Before any other thread knows of the history.
+  // Puts saved series into an empty history, without what is older than the retention or later than `now`. What has not come back by the
+  // second scrape is marked as stale. Before any other thread knows of the history.
   void Restore(std::vector<SavedSeries> saved, Millis now);
 
  private:
@@ -69,6 +72,8 @@ class History final : public Querier {
   struct Index;
   using SeriesPtr = std::shared_ptr<Series>;
 
+  SeriesPtr FindOrMake(const Labels& labels);
+  void Finish(Millis time);
   void AppendSample(const SeriesPtr& series, Sample sample);
   void DropOld(Millis oldest);
   void DropFirstChunk();
@@ -84,11 +89,8 @@ class History final : public Querier {
 
   // The rest belongs to the appending thread, but for the atomics.
   std::unordered_map<Labels, SeriesPtr, LabelsHash> by_labels_;
-  struct Source {
-    std::vector<SeriesPtr> live;  // those of the last round
-    std::uint64_t rounds = 0;
-  };
-  std::vector<Source> sources_;
+  std::vector<SeriesPtr> live_;  // those of the last scrape
+  std::uint64_t scrapes_ = 0;
   std::vector<SeriesPtr> restored_;  // until it is known whether they go on
   std::vector<SeriesPtr> arrivals_;  // not in the index yet
   std::deque<SeriesPtr> sealed_;     // one entry for each sealed chunk, in the order of sealing

@@ -19,7 +19,7 @@ PENDING = "alerts/rules/pending/"
 SEVERITIES = {"critical", "warning", "info"}
 COMPONENTS = {"gpu", "requests", "slo", "queue", "engine", "daemon", "host", "fleet"}
 # Everything that the expressions may use besides series. All of it means the same in Prometheus 2.42 and 3.5 and needs no feature flag.
-LANGUAGE = {"and", "or", "sum", "max", "count", "rate", "increase", "abs", "time", "absent", "avg_over_time", "max_over_time", "sum_over_time",
+LANGUAGE = {"and", "or", "sum", "max", "count", "rate", "increase", "abs", "clamp_min", "time", "absent", "avg_over_time", "max_over_time", "sum_over_time",
             "count_over_time", "quantile_over_time", "histogram_quantile", "predict_linear"}
 # What Prometheus makes itself.
 PROMETHEUS = {"up": {"job", "instance"}}

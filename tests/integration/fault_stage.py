@@ -96,12 +96,13 @@ class Stage:
             self.daemon.wait_ports()
         eventually(lambda: self.query("inferd_ticker_rounds_total > 1"), 60, "some rounds")
 
-    def watch_from_outside(self, targets):
-        """Debian's Prometheus with all shipped rules in less time; its alerts go to Alertmanager and nowhere else."""
+    def watch_from_outside(self, targets, interval="100ms"):
+        """Debian's Prometheus, which scrapes and judges at `interval`, with all shipped rules in less time; its alerts go to Alertmanager and
+        nowhere else."""
         folder = self.folder / "all-rules"
         folder.mkdir()
         self.prometheus = prometheus.Prometheus(targets, {
-            "global": {"scrape_interval": "100ms", "scrape_timeout": "100ms", "evaluation_interval": "100ms"},
+            "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
             "rule_files": [shipped_rules.write(self.setup, folder, self.factor, "alerts/*/*.yml")],
             "alerting": {"alert_relabel_configs": [{"target_label": "instance", "replacement": f"outside-{self.name}"}],
                          "alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{self.told.manager.port}"]}]}]}})

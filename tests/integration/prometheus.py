@@ -1,9 +1,13 @@
-"""Debian's Prometheus (scripts/setup unpacks it to build/tools) scraping a daemon, as users run it."""
+"""Debian's Prometheus (scripts/setup unpacks it to build/tools) scraping a daemon, as users run it; and the newer one, whose semantics are
+the daemon's."""
 import contextlib
+import functools
 import http.client
 import http.server
 import json
+import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -15,6 +19,7 @@ import runner
 from harness import PATIENCE, eventually, request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+FOLLOWED = (3, 5)  # whose semantics the daemon has
 
 
 def tool(name):
@@ -23,6 +28,33 @@ def tool(name):
     if found is None:
         runner.skip(f"{name} is not here (scripts/setup test)")
     return found
+
+
+def version_of(program):
+    """Major, minor and patch, as numbers."""
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    return tuple(map(int, re.search(r"version (\d+)\.(\d+)\.(\d+)", version.stdout + version.stderr).groups()))
+
+
+@functools.cache
+def programs():
+    """(prometheus, promtool) of each version that can be had here, the newest first: that of INFERD_PROMETHEUS, else the one of scripts/setup,
+    and Debian's. A test that needs the semantics of today takes the first."""
+    newest = pathlib.Path(os.environ.get("INFERD_PROMETHEUS") or ROOT / "build/tools/prometheus-3/prometheus")
+    found = []
+    if newest.exists():
+        found.append((str(newest), str(newest.with_name("promtool"))))
+    else:
+        runner.not_run("the comparison with Prometheus 3.5, which is not here (scripts/setup test)")
+    return found + [(tool("prometheus"), tool("promtool"))]
+
+
+def judge(version, faults, text):
+    """A difference is a fault of the daemon's, unless that Prometheus is newer than the one it follows: then it is only said."""
+    if faults and version[:2] > FOLLOWED:
+        print(f"NOT RUN: the comparison with Prometheus 3.5: {len(faults)} answers of {'.'.join(map(str, version))}, which is here, are others")
+        return
+    assert not faults, text
 
 
 class TextOnly:

@@ -5,7 +5,7 @@ usage: tests/integration/run.py --bin build/dev [--only REGEX] [--model FILE] [-
 
 Environment: INFERD_TEST_SLOW=1 gives every deadline more time (sanitizer builds), INFERD_TEST_OVERLOAD_SECONDS is the length of the
 overload test, INFERD_TEST_HEALTHY_SECONDS that of the one in which no alert may fire (10), INFERD_TEST_SCENES a regular expression on the
-faults that are caused.
+faults that are caused, INFERD_PROMETHEUS a prometheus (with promtool beside it) instead of the 3.5 of scripts/setup.
 
 Several files run beside each other (--jobs), each in a process and with a shared daemon of its own.
 """

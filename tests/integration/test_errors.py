@@ -133,7 +133,8 @@ def test_unknown_paths_and_methods(setup):
 
 def test_observability_refuses_what_it_does_not_have(setup):
     d = setup.shared()
-    assert request(d.observability, "GET", "/nowhere").status == 404
+    nowhere = request(d.observability, "GET", "/nowhere")
+    assert nowhere.status == 404 and b"/metrics" in nowhere.body and b"/api/v2/silences" in nowhere.body, nowhere
     assert request(d.observability, "POST", "/metrics", "x").status == 405
 
 

@@ -103,6 +103,15 @@ def test_queries_that_are_built_to_hurt(setup):
         d.assert_serves()
 
 
+def test_thousands_of_selectors_end_in_time(setup):
+    with setup.daemon({"observability": {"interval": "200ms"}}) as d:
+        eventually(lambda: d.metrics().sum("inferd_ticker_rounds_total") > 2, 60, "some history")
+        selectors = "&".join(["match[]=" + urllib.parse.quote('{__name__=~".+"}')] * 6000)
+        for path in ("series", "labels", "label/job/values"):
+            answer = request(d.observability, "POST", f"/api/v1/{path}", "timeout=50ms&" + selectors, headers=FORM, timeout=60)
+            assert answer.status == 503 and answer.json()["errorType"] == "timeout", (path, answer)
+
+
 def test_many_hostile_queries_at_once(setup):
     with setup.daemon({"observability": {"interval": "200ms"}}) as d:
         eventually(lambda: d.metrics().sum("inferd_ticker_rounds_total") > 20, 60, "some history")

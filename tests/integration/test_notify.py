@@ -12,7 +12,7 @@ import tempfile
 import time
 
 import receivers
-from harness import eventually, request
+from harness import PATIENCE, eventually, request
 from prometheus import tool
 
 ALERT = "ReloadFailed"
@@ -108,7 +108,9 @@ def test_from_a_fault_to_every_receiver_and_back(setup):
         assert alert["labels"]["severity"] == "warning", alert
         headers, body = hook.received[0]
         assert headers["Authorization"] == "Bearer a token", headers
-        assert headers["X-Inferd-Signature"] == "sha256=" + hmac.new(b"a secret", body, hashlib.sha256).hexdigest(), headers
+        signed = headers["X-Inferd-Timestamp"].encode() + b"." + body
+        assert headers["X-Inferd-Signature"] == "sha256=" + hmac.new(b"a secret", signed, hashlib.sha256).hexdigest(), headers
+        assert abs(time.time() - int(headers["X-Inferd-Timestamp"])) < 60 * PATIENCE, headers
         message = json.loads(body)
         assert message["version"] == "4" and message["receiver"] == "webhook" and message["status"] == "firing", message
         assert message["groupLabels"] == {"alertname": ALERT} and message["commonLabels"]["severity"] == "warning", message

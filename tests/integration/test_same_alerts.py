@@ -9,10 +9,10 @@ import subprocess
 import tempfile
 
 import harness
-import runner
-from test_promql import prometheus_programs, version_of
+import prometheus
 
 CASES = 64
+CASES_OF_ELDER = 8  # Debian 12's: what it might judge differently is in the queries, which test_promql compares
 STEPS = 40
 # No range, offset or lookback (5 min) is a multiple of it: on the edges Prometheus 2 and 3 differ by intention.
 STEP = 7  # seconds
@@ -151,9 +151,9 @@ def expect(document, found):
         check["exp_alerts"] = found[(seconds_of(check["eval_time"]), check["alertname"])]
 
 
-def promtool_says(promtool, path):
-    return subprocess.run([promtool, "test", "rules", path.name], capture_output=True, text=True, cwd=path.parent, check=False,
-                          timeout=120 * harness.PATIENCE)
+def promtool_says(promtool, *paths):
+    return subprocess.run([promtool, "test", "rules", *(path.name for path in paths)], capture_output=True, text=True, cwd=paths[0].parent,
+                          check=False, timeout=120 * harness.PATIENCE)
 
 
 def shortened(text):
@@ -167,41 +167,40 @@ def shortened(text):
     return "\n".join(lines)[:3000]
 
 
-def compare(setup, program, promtool, folder):
-    version = version_of(program)
+def compare(setup, program, promtool, cases, folder):
+    version = prometheus.version_of(program)
     faults, states, paths = [], {"pending": 0, "firing": 0, "recorded": 0}, []
-    for number in range(CASES):
-        rng = random.Random(1000 * int(version[0]) + number)
+    for number in range(cases):
+        rng = random.Random(1000 * version[0] + number)
         rules_path, path = folder / f"rules{number}.yml", folder / f"test{number}.yml"
-        document, alerts = rules(rng, int(version[0]))
+        document, alerts = rules(rng, version[0])
         rules_path.write_text(json.dumps(document))
         tests = checks_of(rules_path, rng, len(document["groups"]), alerts)
         path.write_text(json.dumps(tests))
         expect(tests, found_by_inferctl(setup, path))
         path.write_text(json.dumps(tests))
-        paths.append((path, tests))
+        paths.append((path, tests, document))
         for check in tests["tests"][0]["promql_expr_test"]:
             for sample in check["exp_samples"]:
                 for state in ("pending", "firing"):
                     states[state] += f'alertstate="{state}"' in sample["labels"]
                 states["recorded"] += "rec:" in sample["labels"]
-        done = promtool_says(promtool, path)
-        if done.returncode != 0:
-            faults.append(f"case {number}: {json.dumps(document)}\n{shortened(done.stdout + done.stderr)}")
-    print(f"  promtool {'.'.join(version)}: {CASES} sets of rules and series, {CASES * (STEPS + 8)} evaluations, {states}, {len(faults)} different")
-    assert not faults, "\n".join(faults[:5])
-    assert min(states.values()) > 1000, "too little happens to mean something"
+    if promtool_says(promtool, *(path for path, _, _ in paths)).returncode != 0:
+        for path, _, document in paths:
+            if (done := promtool_says(promtool, path)).returncode != 0:
+                faults.append(f"{path.name}: {json.dumps(document)}\n{shortened(done.stdout + done.stderr)}")
+        assert faults, "all at once they differ, and each alone does not"
+    print(f"  promtool {'.'.join(map(str, version))}: {cases} sets of rules and series, {cases * (STEPS + 8)} evaluations, {states}, {len(faults)} different")
+    prometheus.judge(version, faults, "\n".join(faults[:5]))
+    assert min(states.values()) > 15 * cases, "too little happens to mean something"
     # One state that was not is enough for either to say so.
-    path, tests = next((p, t) for p, t in paths if "pending" in json.dumps(t))
+    path, tests = next((p, t) for p, t, _ in paths if "pending" in json.dumps(t))
     path.write_text(json.dumps(tests).replace("pending", "firing", 1))
     assert promtool_says(promtool, path).returncode != 0
     assert setup.run(setup.inferctl, "rules", "test", path).returncode == 1
 
 
 def test_the_same_alerts_at_the_same_time(setup):
-    programs = prometheus_programs()
-    if not programs:
-        runner.skip("no prometheus and promtool here (scripts/setup test)")
-    for program, promtool in programs:
+    for cases, (program, promtool) in zip((CASES, CASES_OF_ELDER), prometheus.programs()):
         with tempfile.TemporaryDirectory(prefix="inferd-same-") as name:
-            compare(setup, program, promtool, pathlib.Path(name))
+            compare(setup, program, promtool, cases, pathlib.Path(name))

@@ -52,9 +52,9 @@ TEST_F(Evaluator, RulesSeeWhatEndedBeforeThem) {
   for (const Millis now : {0 * kSecond, 15 * kSecond, 30 * kSecond}) {
     Set("up", 0, now);
     const auto evaluation = At(now);
-    ASSERT_EQ(evaluation.series.size(), 3U);
-    EXPECT_EQ(evaluation.series[2].labels.metric_name(), "alerts");
-    EXPECT_EQ(evaluation.series[2].value, 1) << now;
+    ASSERT_EQ(evaluation.series.size(), now < 30 * kSecond ? 3U : 4U);
+    EXPECT_EQ(evaluation.series.back().labels.metric_name(), "alerts");
+    EXPECT_EQ(evaluation.series.back().value, 1) << now;
     for (const auto& sample : evaluation.series) series_.Add(sample.labels, {evaluation.at, sample.value});
   }
 }
@@ -239,7 +239,49 @@ TEST_F(Evaluator, ARestartDoesNotLoseTheProgressOfFor) {
 
   Load("  - {alert: Down, expr: up < 1, for: 2m}\n");
   evaluator_->Restore(saved);
-  EXPECT_EQ(State(), AlertState::kInactive) << "another expression is another rule";
+  EXPECT_EQ(State(), AlertState::kPending) << "another threshold is no other rule";
+  Load("  - {alert: Down, expr: up == 0, for: 2m, labels: {severity: critical}}\n");
+  evaluator_->Restore(saved);
+  EXPECT_EQ(State(), AlertState::kInactive) << "other labels are";
+}
+
+// "name" for each sample, "name ended" for each marker.
+std::vector<std::string> Recorded(const Evaluation& evaluation) {
+  std::vector<std::string> names;
+  for (const auto& sample : evaluation.series) {
+    names.push_back(std::string(sample.labels.metric_name()) + (metrics::IsStale(sample.value) ? " ended" : ""));
+  }
+  return names;
+}
+
+TEST_F(Evaluator, WhatCannotBeJudgedEndsNothing) {
+  Load("  - {record: r, expr: up / on () one}\n  - {alert: Down, expr: up == 0 and on () vector(1) / on () one}\n");
+  for (Millis t = 0; t <= 4; ++t) Set("up", 0, t * kMinute);
+  for (Millis t = 0; t <= 4; ++t) Set("one", 1, t * kMinute);
+  Set("one", 1, kMinute, "b");
+  Set("one", metrics::kStaleMarker, 2 * kMinute, "b");
+  EXPECT_THAT(Recorded(At(0)), ElementsAre("r", "ALERTS", "ALERTS_FOR_STATE"));
+  const auto failed = At(kMinute);
+  EXPECT_EQ(failed.problems.size(), 2U);
+  EXPECT_THAT(Recorded(failed), IsEmpty());
+  EXPECT_THAT(Recorded(At(2 * kMinute)), ElementsAre("r", "ALERTS", "ALERTS_FOR_STATE"));
+  Set("up", metrics::kStaleMarker, 3 * kMinute);
+  EXPECT_THAT(Recorded(At(3 * kMinute)), ElementsAre("r ended", "ALERTS ended", "ALERTS_FOR_STATE ended"));
+  EXPECT_THAT(Recorded(At(4 * kMinute)), ElementsAre("r", "ALERTS", "ALERTS_FOR_STATE"));
+}
+
+TEST_F(Evaluator, OtherRulesGoOnWhereTheseStand) {
+  Load("  - {record: r, expr: up}\n  - {record: gone, expr: up}\n  - {alert: Down, expr: up == 0, for: 2m}\n");
+  for (Millis t = 0; t <= 3; ++t) Set("up", 0, t * kMinute);
+  At(0);
+  GroupEvaluator before = std::move(*evaluator_);
+  Load("  - {alert: Down, expr: up < 1, for: 2m}\n  - {record: r, expr: up * 2}\n");
+  evaluator_->Continue(before);
+  EXPECT_EQ(State(), AlertState::kPending);
+  EXPECT_THAT(Recorded(At(kMinute)), ElementsAre("ALERTS", "ALERTS_FOR_STATE", "r", "gone ended"));
+  EXPECT_THAT(Recorded(At(2 * kMinute)), ElementsAre("ALERTS", "ALERTS_FOR_STATE", "ALERTS ended", "r"));
+  EXPECT_THAT(before.TakeSeries(), IsEmpty());
+  EXPECT_EQ(evaluator_->TakeSeries().size(), 3U);
 }
 
 }  // namespace

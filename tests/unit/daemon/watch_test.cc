@@ -103,6 +103,7 @@ TEST_F(WatchTest, ARoundTakesSamplesJudgesAndTells) {
   Round();
   EXPECT_EQ(Samples("level"), 1U);
   EXPECT_EQ(Metric("inferd_alerts", "pending"), 0) << "there from the start";
+  EXPECT_EQ(Metric("inferd_ticker_interval_seconds"), 5);
   level_.value = 2;
   Round();
   EXPECT_EQ(Metric("inferd_alerts", "pending"), 1);

@@ -50,6 +50,14 @@ TEST(JsonLine, LeavesOutWhatALineIsNotAbout) {
   EXPECT_EQ(line["message"], "sample x, maybe y");
 }
 
+TEST(JsonLine, AnAlertWithoutASeverityFiresAllTheSame) {
+  EXPECT_EQ(json::parse(JsonOf(AlertFires{.alertname = "Hot", .severity = "page", .summary = "in the attic", .labels = "{}"}))["message"],
+            "alert Hot fires: in the attic, severity page");
+  EXPECT_EQ(json::parse(JsonOf(AlertFires{.alertname = "Hot", .summary = "in the attic", .labels = "{}"}))["message"],
+            "alert Hot fires: in the attic");
+  EXPECT_EQ(json::parse(JsonOf(AlertResolved{.alertname = "Hot", .labels = "{}"}))["message"], "alert Hot is resolved: {}");
+}
+
 TEST(JsonLine, ANoteDoesNotSayItsTextTwice) {
   const json line = json::parse(JsonOf(Note{.text = "once"}));
   EXPECT_EQ(line["message"], "once");

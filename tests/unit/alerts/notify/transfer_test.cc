@@ -11,6 +11,7 @@
 #include "alerts/notify/channels.h"
 #include "alerts/notify/payload.h"
 #include "tests/fakes/http_server.h"
+#include "tests/fakes/manual_clock.h"
 #include "tests/unit/alerts/notify/alerts.h"
 
 namespace inferd::alerts {
@@ -127,20 +128,26 @@ TEST_F(Secrets, SignAndOpenWebhooksAndAreReadEachTime) {
     body = b;
     return HttpServer::Answer(200, "text/plain", "");
   });
-  const SystemClock clock{};
+  ManualClock clock;
   const StopSignal stop;
   const auto channel = MakeChannel(
       WebhookOptions{.url = server.url() + "/hook", .secret_file = Write("s", "one\n"), .token_file = Write("t", "token\n"), .ca_file = {}},
       "pager", clock, {});
+  const auto signature = [&](std::string_view key) {
+    const auto now = std::chrono::duration_cast<std::chrono::seconds>(clock.WallNow().time_since_epoch()).count();
+    const std::string time = std::to_string(now);
+    return "X-Inferd-Timestamp: " + time + "\r\nX-Inferd-Signature: sha256=" + HmacSha256(key, time + "." + body) + "\r\n";
+  };
   const Message message{.group = {}, .alerts = {Alert("A", "a")}};
   ASSERT_TRUE(channel->Deliver(message, stop));
   EXPECT_THAT(head, HasSubstr("POST /hook HTTP/1.1"));
   EXPECT_THAT(head, HasSubstr("Content-Type: application/json"));
   EXPECT_THAT(head, HasSubstr("Authorization: Bearer token\r\n"));
-  EXPECT_THAT(head, HasSubstr("X-Inferd-Signature: sha256=" + HmacSha256("one", body)));
+  EXPECT_THAT(head, HasSubstr(signature("one")));
   Write("s", "two\n");
+  clock.Advance(std::chrono::seconds(5));
   ASSERT_TRUE(channel->Deliver(message, stop));
-  EXPECT_THAT(head, HasSubstr("X-Inferd-Signature: sha256=" + HmacSha256("two", body)));
+  EXPECT_THAT(head, HasSubstr(signature("two"))) << "another key and another time";
   std::filesystem::remove(folder_ / "t");
   const auto without = channel->Deliver(message, stop);
   ASSERT_FALSE(without);

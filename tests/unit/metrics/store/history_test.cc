@@ -73,18 +73,29 @@ TEST(History, WhatVanishesIsMarkedStaleOnce) {
   EXPECT_EQ(samples[2].value, 7);
 }
 
-TEST(History, EachSourceSpeaksForItsOwnSeries) {
+TEST(History, WhatIsAddedEndsByItsOwnMarker) {
   History history({});
-  for (int tick = 0; tick < 2; ++tick) {
+  const auto add = [&](int tick, std::string name, double value) {
+    history.Add(tick * kTick, std::vector<SeriesValue>{{Named(std::move(name), 0), value}});
+  };
+  for (int tick = 0; tick < 3; ++tick) {
     history.Append(tick * kTick, Round(1, 1));
-    history.Append(tick * kTick, std::vector<SeriesValue>{{Named("rule", 0), 1}}, 1);
+    if (tick == 0) add(tick, "rule", 1);
   }
-  history.Append(2 * kTick, Round(1, 1));
-  history.Append(2 * kTick, {}, 1);
-  EXPECT_FALSE(IsStale(ReadAll(history, Named("m", 0)).back().value));
+  EXPECT_EQ(ReadAll(history, Named("rule", 0)).size(), 1U) << "no scrape and no other rules end it";
+  add(3, "rule", kStaleMarker);
+  add(3, "rule", 5);
+  add(3, "nobody", kStaleMarker);
   const auto ended = ReadAll(history, Named("rule", 0));
-  ASSERT_EQ(ended.size(), 3U);
+  ASSERT_EQ(ended.size(), 2U) << "the first holds";
   EXPECT_TRUE(IsStale(ended.back().value));
+  EXPECT_FALSE(IsStale(ReadAll(history, Named("m", 0)).back().value));
+  EXPECT_EQ(history.status().series, 2U) << "what never was does not end";
+  EXPECT_EQ(history.status().late_samples, 1U);
+  add(4, "rule", 1);
+  add(4, "rule", kStaleMarker);
+  EXPECT_EQ(ReadAll(history, Named("rule", 0)).size(), 3U) << "it goes on elsewhere";
+  EXPECT_EQ(history.status().late_samples, 1U);
 }
 
 TEST(History, LeavesOutWhatComesLateOrTwice) {
