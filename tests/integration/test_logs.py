@@ -19,7 +19,7 @@ import urllib.request
 
 import runner
 from collector import Collector
-from harness import CHAT, eventually, tokens
+from harness import CHAT, PATIENCE, eventually, tokens
 
 
 def ask(d, text, headers=None, **parameters):
@@ -533,10 +533,21 @@ def test_no_line_is_torn_or_lost_unsaid_in_chaos(setup):
             threads = [threading.Thread(target=f) for f in (load, load, move_away, logrotate)]
             for thread in threads:
                 thread.start()
+
+            def counted(name, **labels):
+                return d.metrics().sum(name, **labels)
+
+            def seen_enough():
+                """Of everything that is to be survived, however slow this machine is."""
+                return (counted("inferd_log_rotations_total") >= 3 and counted("inferd_log_dropped_total", reason="disk_full") > 0
+                        and len(turns) >= 3 and deleted_ones > 0)
+
             try:
-                end, turn = time.monotonic() + seconds, 0
+                begin, turn, deleted_ones = time.monotonic(), 0, 0
                 filler = disk / "filler"
-                while time.monotonic() < end:
+                # Whole rounds: the disk is free at the end of each.
+                while turn % 5 != 0 or time.monotonic() < begin + seconds or not seen_enough():
+                    assert time.monotonic() < begin + seconds + 120 * PATIENCE, f"not all of it happened in {turn} turns"
                     turn += 1
                     with contextlib.suppress(FileNotFoundError):
                         if turn % 5 == 1:
@@ -549,6 +560,7 @@ def test_no_line_is_torn_or_lost_unsaid_in_chaos(setup):
                             doomed = disk / "doomed"
                             log.rename(doomed)
                             deleted.append((time.monotonic(), os.open(doomed, os.O_RDONLY)))
+                            deleted_ones += doomed.stat().st_size > 0
                             doomed.unlink()
                     if turn % 5 == 4:
                         with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
@@ -565,9 +577,8 @@ def test_no_line_is_torn_or_lost_unsaid_in_chaos(setup):
                 for thread in threads:
                     thread.join()
             d.assert_serves()
-            dropped = d.metrics().sum("inferd_log_dropped_total")
-            full = d.metrics().sum("inferd_log_dropped_total", reason="disk_full")
-            rotations = d.metrics().sum("inferd_log_rotations_total")
+            dropped, full = counted("inferd_log_dropped_total"), counted("inferd_log_dropped_total", reason="disk_full")
+            rotations = counted("inferd_log_rotations_total")
             assert d.stop() == 0
             files = [path for path in [*kept.iterdir(), *disk.glob("inferd*"), *disk.glob("moved*")] if not path.name.endswith(".new")]
             texts = {path: text_of(path) for path in files}
@@ -585,7 +596,7 @@ def test_no_line_is_torn_or_lost_unsaid_in_chaos(setup):
             assert len(set(numbers)) == len(numbers), "a line is there twice"
             assert len(missing) <= dropped <= len(missing) + len(only_gone), \
                 f"{len(missing)} numbers are missing and {len(only_gone)} were deleted, {dropped:.0f} were counted"
-            assert reported == dropped and full > 0 and rotations >= seconds / 2, (reported, dropped, full, rotations)
-            assert gone and by_logrotate >= min(3, len(turns) // 2), (len(gone), by_logrotate, turns)
+            assert reported == dropped, (reported, dropped)
+            assert gone and by_logrotate > 0, (len(gone), by_logrotate, turns)
             read = subprocess.run(["jq", "-c", ".seq"], input=b"".join(texts.values()), capture_output=True, check=False)
             assert read.returncode == 0 and read.stdout.count(b"\n") == len(lines), (read.returncode, read.stderr[-500:])
