@@ -28,6 +28,27 @@ def test_bash_completes(setup):
     assert set(complete(setup, "inferd --c")) == {"--config", "--check"}
 
 
+def zsh_offers(setup, *words):
+    """What is offered at the last of the words; its helpers stand in for those of a terminal."""
+    script = f"""
+_describe() {{ [[ $1 == -o ]] && shift; print -rl -- "${{(@P)2}}" }}
+_files() {{ print files }}
+words=({' '.join(f"'{word}'" for word in words)}) CURRENT={len(words)}
+_complete() {{ . /usr/share/zsh/vendor-completions/_{words[0]} }}
+_complete
+"""
+    return {line.split(":")[0]: line for line in setup.run("zsh", "-fc", script).splitlines()}
+
+
+def test_zsh_completes(setup):
+    commands = zsh_offers(setup, "inferctl", "")
+    assert {"status", "chat", "doctor", "model"} <= set(commands) and len(commands["doctor"]) > len("doctor:"), commands
+    assert {"inspect", "verify"} == set(zsh_offers(setup, "inferctl", "model", ""))
+    assert set(zsh_offers(setup, "inferctl", "model", "verify", "")) == {"files"}
+    assert {"--concurrency", "--api"} <= set(zsh_offers(setup, "inferctl", "bench", "--"))
+    assert {"--config", "--check"} <= set(zsh_offers(setup, "inferd", "-"))
+
+
 def test_logs_are_rotated(setup):
     """logrotate accepts the file, and rotates what belongs to the daemon's dynamic user; missing and empty files are nothing."""
     setup.shell("echo line > /var/log/inferd/access.log; : > /var/log/inferd/empty.log")
