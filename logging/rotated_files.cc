@@ -28,6 +28,7 @@ namespace fs = std::filesystem;
 constexpr auto kPeriod = std::chrono::hours(1);
 constexpr std::string_view kGz = ".gz";
 constexpr std::string_view kUnfinished = ".gz.new";
+constexpr int kLastYear = 2200;           // of a stamp: int64 nanoseconds end in 2262
 constexpr std::size_t kStampLength = 20;  // 20261122T045000.123Z
 
 std::string Stamp(WallTime time) {
@@ -51,7 +52,7 @@ std::optional<WallTime> ParseStamp(std::string_view text) {
   };
   const int year = number(0, 4), month = number(4, 2), day = number(6, 2);
   const int hour = number(9, 2), minute = number(11, 2), second = number(13, 2), milli = number(16, 3);
-  if (year < 0 || month < 1 || day < 1 || hour < 0 || minute < 0 || second < 0 || milli < 0) return std::nullopt;
+  if (year < 1970 || year > kLastYear || month < 1 || day < 1 || hour < 0 || minute < 0 || second < 0 || milli < 0) return std::nullopt;
   const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day))};
   if (!date.ok()) return std::nullopt;
@@ -77,8 +78,11 @@ std::string RotatedName(const std::string& path, WallTime now) {
   const fs::path file(path);
   const std::string prefix = (file.parent_path() / file.stem()).string() + "-";
   const std::string suffix = file.extension().string();
+  // Names are in the order of the files also when the clock was set back.
+  const std::vector<RotatedFile> before = ListRotated(path);
+  const WallTime first = before.empty() ? now : std::max(now, before.back().time + std::chrono::milliseconds(1));
   std::error_code ignored;
-  for (WallTime time = now;; time += std::chrono::milliseconds(1)) {
+  for (WallTime time = first;; time += std::chrono::milliseconds(1)) {
     std::string name = prefix + Stamp(time) + suffix;
     if (!fs::exists(name, ignored) && !fs::exists(name + std::string(kGz), ignored)) return name;
   }

@@ -43,11 +43,19 @@ TEST(RotatedName, CarriesTheTimeAndNeverMeetsAnother) {
   EXPECT_EQ(RotatedName(log, kSampleTime), tree.root() + "/inferd-20261122T045000.125Z.log");
 }
 
+// The audit log's chain is read in the order of names.
+TEST(RotatedName, ComesBehindThoseBeforeItAlsoWhenTheClockWasSetBack) {
+  const FakeTree tree;
+  const std::string log = tree.root() + "/inferd.log";
+  tree.Write("/inferd-20261122T045000.123Z.log.gz", "");
+  EXPECT_EQ(RotatedName(log, kSampleTime - hours(1)), tree.root() + "/inferd-20261122T045000.124Z.log");
+}
+
 TEST(ListRotated, FindsItsOwnOldestFirstAndNothingElse) {
   const FakeTree tree;
   for (const char* name : {"/inferd-20261122T045000.123Z.log", "/inferd-20261121T000000.000Z.log.gz", "/inferd.log", "/inferd-notes.log",
                            "/inferd-20261122T045000.123Z.log.gz.new", "/inferd-20269922T045000.123Z.log", "/audit-20261122T045000.123Z.log",
-                           "/inferd-20261122T045000.123Z.txt"}) {
+                           "/inferd-20261122T045000.123Z.txt", "/inferd-99991231T235959.999Z.log"}) {
     tree.Write(name, "12345");
   }
   const auto files = ListRotated(tree.root() + "/inferd.log");
