@@ -202,9 +202,19 @@ void Housekeeper::Wake() {
 
 void Housekeeper::Tidy() {
   const std::lock_guard one_at_a_time(tidying_);
+  std::error_code error;
+  const fs::path folder = fs::path(path_).parent_path();
+  if (const fs::directory_iterator readable(folder.empty() ? "." : folder, error); error) {
+    if (error != std::errc::no_such_file_or_directory) {
+      trouble_("rotated files are neither compressed nor removed: the folder cannot be read: " + error.message());
+    }
+    return;
+  }
   const auto remove = [this] {
     for (const RotatedFile& file : OverLimits(ListRotated(path_), retention_, clock_.WallNow())) {
       if (::unlink(file.path.c_str()) != 0 && errno != ENOENT) trouble_(file.path + " cannot be removed: " + ErrnoText(errno));
+      // What a process that was killed had compressed of it.
+      if (!file.compressed) ::unlink((file.path + std::string(kUnfinished)).c_str());
     }
   };
   remove();  // nothing is compressed only to be removed

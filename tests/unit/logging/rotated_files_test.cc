@@ -119,12 +119,31 @@ TEST(Housekeeper, CompressesAndRemovesAlsoAcrossMissingDays) {
   tree.Write("/inferd-20200101T000000.000Z.log.gz", "old");
   tree.Write("/inferd-20200105T000000.000Z.log", "newer");
   tree.Write("/inferd-20200109T000000.000Z.log", "newest");
+  // Of one who was killed while compressing.
+  tree.Write("/inferd-20200103T000000.000Z.log", "old, too");
+  tree.Write("/inferd-20200103T000000.000Z.log.gz.new", "half");
   const ManualClock clock;
   Housekeeper keeper(tree.root() + "/inferd.log", {.count = 2}, true, clock, [](const std::string& trouble) { ADD_FAILURE() << trouble; });
   keeper.Tidy();
   const auto files = ListRotated(tree.root() + "/inferd.log");
   EXPECT_THAT(Names(files), ElementsAre("inferd-20200105T000000.000Z.log.gz", "inferd-20200109T000000.000Z.log.gz"));
   EXPECT_EQ(Gunzip(tree.root() + "/inferd-20200109T000000.000Z.log.gz"), "newest");
+  EXPECT_FALSE(fs::exists(tree.root() + "/inferd-20200103T000000.000Z.log.gz.new"));
+}
+
+// Files would pile up in silence where a log may be written but the folder not be read.
+TEST(Housekeeper, SaysWhenItCannotSeeTheFolder) {
+  const FakeTree tree;
+  tree.Write("/file", "");  // stands for a folder without permission, which root would have
+  const ManualClock clock;
+  std::vector<std::string> troubles;
+  const auto tidy = [&](const std::string& path) {
+    Housekeeper(tree.root() + path, {.count = 2}, true, clock, [&](const std::string& trouble) { troubles.push_back(trouble); }).Tidy();
+  };
+  tidy("/file/inferd.log");
+  EXPECT_THAT(troubles, ElementsAre("rotated files are neither compressed nor removed: the folder cannot be read: Not a directory"));
+  tidy("/missing/inferd.log");
+  EXPECT_EQ(troubles.size(), 1U) << "a folder that is not there has nothing to tidy";
 }
 
 }  // namespace
