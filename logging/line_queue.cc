@@ -1,7 +1,6 @@
 #include "logging/line_queue.h"
 
 #include <algorithm>
-#include <chrono>
 #include <limits>
 #include <utility>
 
@@ -54,7 +53,8 @@ bool LineQueue::Take(std::span<Entry> batch, Taken& taken) {
   done_ += std::exchange(in_hand_, 0);
   busy_ = false;
   CountUnwritten();
-  if (drains_ > 0) written_.notify_all();
+  if (stopping_ && stage_ == Stage::kQueued && size_ == 0) stage_ = Stage::kDirect;
+  if (awaiting_ > 0) written_.notify_all();
   while (size_ == 0 && !look_after_ && stage_ == Stage::kQueued) {
     wake_ = false;
     const auto woken = [this] { return wake_; };
@@ -67,47 +67,41 @@ bool LineQueue::Take(std::span<Entry> batch, Taken& taken) {
     }
   }
   wake_at_ = kNever;
-  if (stage_ == Stage::kAbandoned) return false;
+  if (stage_ != Stage::kQueued) return false;
   taken = {.look_after = std::exchange(look_after_, false)};
   for (; taken.lines < batch.size() && size_ > 0; ++taken.lines, --size_) {
     std::swap(batch[taken.lines], ring_[oldest_]);
     oldest_ = (oldest_ + 1) % ring_.size();
   }
   if (size_ == 0) oldest_ = 0;  // the next line finds the place whose memory is in the cache
-  if (taken.lines == 0 && !taken.look_after) return false;
   if (taken.lines > 0) idle_ = 0;
   in_hand_ = taken.lines;
   busy_ = true;
   return true;
 }
 
-bool LineQueue::AwaitWritten(Lock& lock, MonotonicTime until) {
-  const std::uint64_t target = put_;
-  if (done_ + lost_ < target) Wake();
-  ++drains_;
-  const bool written = written_.wait_until(lock, until, [&] { return done_ + lost_ >= target; });
-  --drains_;
-  return written;
+bool LineQueue::Await(Lock& lock, Duration patience, const std::function<bool()>& done) {
+  ++awaiting_;
+  const bool in_time = written_.wait_for(lock, patience, done);
+  --awaiting_;
+  return in_time;
 }
 
 bool LineQueue::Drain(Duration patience) {
   Lock lock(mutex_);
-  return AwaitWritten(lock, std::chrono::steady_clock::now() + patience);
+  const std::uint64_t target = put_;
+  const auto written = [&] { return done_ + lost_ >= target; };
+  if (!written()) Wake();
+  return Await(lock, patience, written);
 }
 
-// The writer of a queue that is kDirect takes what is left and comes no more.
+// The writer itself says when nothing is left, between two lines of others: nobody writes beside it, or into an output that hangs.
 bool LineQueue::Stop(Duration patience) {
-  const MonotonicTime until = std::chrono::steady_clock::now() + patience;
   Lock lock(mutex_);
-  if (AwaitWritten(lock, until)) {
-    stage_ = Stage::kDirect;
-    Wake();
-    ++drains_;
-    if (!written_.wait_until(lock, until, [this] { return size_ == 0 && !busy_; })) stage_ = Stage::kAbandoned;
-    --drains_;
-  } else {
-    stage_ = Stage::kAbandoned;
-  }
+  stopping_ = true;
+  if (size_ == 0 && !busy_) stage_ = Stage::kDirect;
+  Wake();
+  if (!Await(lock, patience, [this] { return stage_ == Stage::kDirect; })) stage_ = Stage::kAbandoned;
   return stage_ == Stage::kDirect;
 }
 

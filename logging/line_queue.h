@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <span>
 #include <string>
@@ -57,7 +58,7 @@ class LineQueue {
 
   // Waits until every line that was put in so far is written or lost; false when that takes longer.
   bool Drain(Duration patience);
-  // Ends it when what is in it has been written, or, and then it returns false, without that when it takes longer. Once.
+  // Ends it as soon as nothing is left in it; without that, and then it returns false, when it takes longer. Once.
   bool Stop(Duration patience);
 
   Stage stage() const;
@@ -71,7 +72,7 @@ class LineQueue {
  private:
   using Lock = std::unique_lock<std::mutex>;
   void Wake();  // with the lock held
-  bool AwaitWritten(Lock& lock, MonotonicTime until);
+  bool Await(Lock& lock, Duration patience, const std::function<bool()>& done);
   void CountUnwritten();
 
   const Duration nap_;
@@ -85,10 +86,11 @@ class LineQueue {
   std::size_t wake_at_;  // lines in the queue that wake the writer
   bool wake_ = false;
   bool look_after_ = false;
+  bool stopping_ = false;
   bool busy_ = false;        // the writer is about its lines or outputs
   std::size_t in_hand_ = 0;  // lines that it has taken
   int idle_ = 0;             // its naps since the last line
-  int drains_ = 0;           // that wait
+  int awaiting_ = 0;         // threads
   std::uint64_t put_ = 0, done_ = 0, lost_ = 0, wakes_ = 0;
   std::atomic<std::size_t> unwritten_{0};
 };

@@ -154,5 +154,17 @@ TEST(LineQueue, WhatIsInHandIsNotWritten) {
   EXPECT_FALSE(queue.Take(batch, taken));
 }
 
+// Lines that were thrown out count as done for a drain; a writer that hangs is no less stuck for that.
+TEST(LineQueue, AWriterThatHangsIsGivenUpAlsoWhenItsLinesWereThrownOut) {
+  LineQueue queue(2, kForever, 1000);
+  Put(queue, "in hand");
+  std::array<LineQueue::Entry, 1> batch;
+  LineQueue::Taken taken;
+  ASSERT_TRUE(queue.Take(batch, taken));
+  for (int i = 0; i < 100; ++i) Put(queue, std::to_string(i));
+  EXPECT_FALSE(queue.Stop(Duration::zero()));
+  EXPECT_EQ(Put(queue, "late"), LineQueue::Stage::kAbandoned);
+}
+
 }  // namespace
 }  // namespace inferd::logging
