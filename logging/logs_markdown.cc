@@ -87,7 +87,7 @@ they need one with the role admin from elsewhere than this machine. From this ma
 plane but the probes, are open to who calls it by a loopback name or address, the address listened on or its host name: a web page that had
 its own name lead to 127.0.0.1 (DNS rebinding) is refused.
 
-![Steps of the engine in a trace of five requests](images/trace.png)
+![A trace: the steps of an engine, its worker, two requests that have ended and one that runs](images/trace.png)
 
 The trace opens in Perfetto, Chrome's tracing page and speedscope; docs/images/trace.mjs makes this picture of a running daemon with the last.
 
