@@ -168,8 +168,15 @@ bool IsJournal(int fd) {
   return std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino) == named;
 }
 
+int SendToJournal(const iovec* fields, int n, const char* socket) {
+  return ::access(socket, F_OK) == 0 ? ::sd_journal_sendv(fields, n) : -errno;
+}
+
 JournalOutput::JournalOutput(const Clock& clock, LogCounters& counters, Wants wants, Send send)
-    : Output(std::move(wants)), clock_(clock), counters_(counters), send_(send ? std::move(send) : Send(::sd_journal_sendv)) {}
+    : Output(std::move(wants)),
+      clock_(clock),
+      counters_(counters),
+      send_(send ? std::move(send) : [](const iovec* fields, int n) { return SendToJournal(fields, n); }) {}
 
 bool JournalOutput::Enter(const Line& line) {
   std::vector<std::string> fields = JournalFields(line);
