@@ -19,8 +19,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr Duration kTimeout = std::chrono::seconds(10);
-
 std::string Text(const Json& object, const char* key) {
   return object.contains(key) && object[key].is_string() ? PrintableLine(object[key].get_ref<const std::string&>(), 200) : std::string();
 }
@@ -73,8 +71,8 @@ void SetSilence(const NewSilence& add, Context& context) {
     silence.matchers.push_back(std::move(*matcher));
   }
   HttpClient client(context.api_key);
-  const auto answer =
-      client.Send("POST", JoinUrl(context.observe_url, "/api/v2/silences"), alerts::SilenceJson(silence, silence.starts_at), kTimeout);
+  const auto answer = client.Send("POST", JoinUrl(context.observe_url, "/api/v2/silences"), alerts::SilenceJson(silence, silence.starts_at),
+                                  kAnswerTimeout);
   if (!answer) return context.Fail(answer.error().message);
   const Json json = Json::parse(answer->body, nullptr, /*allow_exceptions=*/false);
   if (answer->status != 200 || !json.is_object()) return context.Fail(ErrorMessage(*answer));
@@ -82,8 +80,16 @@ void SetSilence(const NewSilence& add, Context& context) {
 }
 
 void ListSilences(bool all, bool as_json, Context& context) {
+<<<<<<< HEAD
   const auto silences = AllSilences(context);
   if (!silences) return context.Fail(silences.error().message);
+=======
+  HttpClient client(context.api_key);
+  const auto answer = client.Get(JoinUrl(context.observe_url, "/api/v2/silences"), kAnswerTimeout);
+  if (!answer) return context.Fail(answer.error().message);
+  Json json = Json::parse(answer->body, nullptr, /*allow_exceptions=*/false);
+  if (answer->status != 200 || !json.is_array()) return context.Fail(ErrorMessage(*answer));
+>>>>>>> main
   Json shown = Json::array();
   std::vector<std::vector<std::string>> rows{{"id", "state", "until", "matchers", "by", "comment"}};
   for (const Json& silence : *silences) {
@@ -113,7 +119,7 @@ void ExpireSilences(const std::vector<std::string>& ids, Context& context) {
       context.Fail("this is no id of a silence; inferctl silence list shows them");
       continue;
     }
-    const auto answer = client.Send("DELETE", JoinUrl(context.observe_url, "/api/v2/silence/" + id), "", kTimeout);
+    const auto answer = client.Send("DELETE", JoinUrl(context.observe_url, "/api/v2/silence/" + id), "", kAnswerTimeout);
     if (!answer) return context.Fail(answer.error().message);
     if (answer->status != 200) context.Fail(id + ": " + ErrorMessage(*answer));
   }
