@@ -42,6 +42,16 @@ std::size_t Receive(char* data, std::size_t size, std::size_t count, void* user)
   return bytes.size();
 }
 
+// The observability plane closes a connection whose request does not come within a quarter of a second: on a machine under stress that
+// happens to us as well. It has not read the request then, so that any may be sent again.
+constexpr int kTries = 5;
+
+bool WasNotHeard(CURL* easy, CURLcode code) {
+  long header_bytes = 0;
+  curl_easy_getinfo(easy, CURLINFO_HEADER_SIZE, &header_bytes);
+  return header_bytes == 0 && (code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR);
+}
+
 Result<HttpResponse> Perform(Handles& handles, const std::string& url, const std::string& api_key,
                              const std::function<bool(std::string_view)>* on_body) {
   if (!api_key.empty()) handles.headers = curl_slist_append(handles.headers, ("Authorization: Bearer " + api_key).c_str());
@@ -55,7 +65,8 @@ Result<HttpResponse> Perform(Handles& handles, const std::string& url, const std
   curl_easy_setopt(handles.easy, CURLOPT_CONNECTTIMEOUT_MS, 10000L);
   curl_easy_setopt(handles.easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(handles.easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  const CURLcode code = curl_easy_perform(handles.easy);
+  CURLcode code = curl_easy_perform(handles.easy);
+  for (int i = 1; i < kTries && on_body == nullptr && WasNotHeard(handles.easy, code); ++i) code = curl_easy_perform(handles.easy);
   if (code != CURLE_OK) {
     return Error(Code::kUnavailable, url + ": " + (error[0] != '\0' ? error.data() : curl_easy_strerror(code)));
   }
@@ -116,6 +127,8 @@ std::string ErrorMessage(const HttpResponse& response) {
     message += ": " + PrintableLine(json["error"]["message"].get_ref<const std::string&>(), 500);
   } else if (json.is_object() && json.contains("error") && json["error"].is_string()) {
     message += ": " + PrintableLine(json["error"].get_ref<const std::string&>(), 500);
+  } else if (json.is_string()) {  // as Alertmanager's API has it
+    message += ": " + PrintableLine(json.get_ref<const std::string&>(), 500);
   } else if (!response.body.empty()) {
     message += ": " + PrintableLine(response.body, 200);
   }

@@ -1,4 +1,6 @@
 // inferctl silence: for a while, do not tell of alerts. Speaks the silences of Alertmanager's API v2.
+#include "cli/silence.h"
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -25,6 +27,26 @@ std::string MatcherText(const Json& matcher) {
   const bool regex = matcher.value("isRegex", false);
   const bool equal = matcher.value("isEqual", true);
   return Text(matcher, "name") + (equal ? (regex ? "=~" : "=") : (regex ? "!~" : "!=")) + Text(matcher, "value");
+}
+
+std::string MatchersText(const Json& silence) {
+  std::string text;
+  if (!silence.contains("matchers") || !silence["matchers"].is_array()) return text;
+  for (const Json& matcher : silence["matchers"]) text += (text.empty() ? "" : " ") + (matcher.is_object() ? MatcherText(matcher) : "");
+  return text;
+}
+
+std::string StateOf(const Json& silence) {
+  return silence.contains("status") && silence["status"].is_object() ? Text(silence["status"], "state") : "";
+}
+
+// What the daemon has; those that are over, too.
+Result<Json> AllSilences(Context& context) {
+  HttpClient client(context.api_key);
+  INFERD_ASSIGN_OR_RETURN(const HttpResponse answer, client.Get(JoinUrl(context.observe_url, "/api/v2/silences"), kTimeout));
+  Json json = Json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
+  if (answer.status != 200 || !json.is_array()) return Error(Code::kUnavailable, ErrorMessage(answer));
+  return json;
 }
 
 struct NewSilence {
@@ -58,23 +80,24 @@ void SetSilence(const NewSilence& add, Context& context) {
 }
 
 void ListSilences(bool all, bool as_json, Context& context) {
+<<<<<<< HEAD
+  const auto silences = AllSilences(context);
+  if (!silences) return context.Fail(silences.error().message);
+=======
   HttpClient client(context.api_key);
   const auto answer = client.Get(JoinUrl(context.observe_url, "/api/v2/silences"), kAnswerTimeout);
   if (!answer) return context.Fail(answer.error().message);
   Json json = Json::parse(answer->body, nullptr, /*allow_exceptions=*/false);
   if (answer->status != 200 || !json.is_array()) return context.Fail(ErrorMessage(*answer));
+>>>>>>> main
   Json shown = Json::array();
   std::vector<std::vector<std::string>> rows{{"id", "state", "until", "matchers", "by", "comment"}};
-  for (const Json& silence : json) {
-    const std::string state = silence.contains("status") && silence["status"].is_object() ? Text(silence["status"], "state") : "";
+  for (const Json& silence : *silences) {
+    const std::string state = StateOf(silence);
     if (!all && state == "expired") continue;
     shown.push_back(silence);
-    std::string matchers;
-    if (silence.contains("matchers") && silence["matchers"].is_array()) {
-      for (const Json& matcher : silence["matchers"])
-        matchers += (matchers.empty() ? "" : " ") + (matcher.is_object() ? MatcherText(matcher) : "");
-    }
-    rows.push_back({Text(silence, "id"), state, Text(silence, "endsAt"), matchers, Text(silence, "createdBy"), Text(silence, "comment")});
+    rows.push_back(
+        {Text(silence, "id"), state, Text(silence, "endsAt"), MatchersText(silence), Text(silence, "createdBy"), Text(silence, "comment")});
   }
   if (as_json) {
     std::printf("%s\n", shown.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
@@ -103,6 +126,19 @@ void ExpireSilences(const std::vector<std::string>& ids, Context& context) {
 }
 
 }  // namespace
+
+std::string SilencesThatHold(Context& context) {
+  std::string text;
+  const auto silences = AllSilences(context);
+  if (!silences) return "it is not known whether silences hold: " + silences.error().message + "\n";
+  for (const Json& silence : *silences) {
+    if (StateOf(silence) != "active") continue;
+    const std::string comment = Text(silence, "comment");
+    text += "silenced until " + Text(silence, "endsAt") + " by " + Text(silence, "createdBy") + ": " + MatchersText(silence) +
+            (comment.empty() ? "" : " (" + comment + ")") + "\n";
+  }
+  return text;
+}
 
 void AddSilence(CLI::App& app, Context& context) {
   auto* silence = app.add_subcommand("silence", "Silence alerts for a while");

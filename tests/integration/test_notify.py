@@ -244,6 +244,9 @@ def test_silences_of_inferctl_and_of_amtool(setup):
         eventually(lambda: scene.notifier("webhook")["waiting"] == 1, 30, "the alert waits")
         listed = scene.inferctl("silence", "list")
         assert silence in listed.stdout and "known" in listed.stdout and f"alertname={ALERT}" in listed.stdout, listed
+        # Who wonders why nobody was told sees it beside the alert.
+        seen = scene.inferctl("alerts").stdout
+        assert ALERT in seen and "silenced until" in seen and f"by me: alertname={ALERT} severity=~warn.* (known)" in seen, seen
         assert daemon.metrics().sum("inferd_silences", state="active") == 1
 
         def am(*arguments):
@@ -278,6 +281,8 @@ def test_silences_of_inferctl_and_of_amtool(setup):
         for bad in (["silence", "add", "x"], ["silence", "add", "a=~.*"], ["silence", "add", "a=b", "--duration", "soon"],
                     ["silence", "expire", "00000000-0000-4000-8000-000000000000"], ["silence", "expire", "../x"]):
             assert scene.inferctl(*bad).returncode == 1, bad
+        refused = scene.inferctl("silence", "add", "a=~.*").stderr
+        assert refused == "inferctl: HTTP status 400: at least one matcher must not match the empty text, or everything would be silenced\n", refused
 
 
 def test_who_may_act(setup):

@@ -168,5 +168,27 @@ TEST(HttpClient, GetsAndPosts) {
   EXPECT_THAT(unreachable.error().message, HasSubstr("http://127.0.0.1:1/"));
 }
 
+TEST(HttpClient, AsksAgainWhenItWasNotHeard) {
+  // As the observability plane does with a request that comes too late: it closes and says nothing.
+  std::atomic<int> connections{0};
+  HttpServer server([&](std::string_view, std::string_view) {
+    return ++connections % 3 != 0 ? std::string() : HttpServer::Answer(400, "application/json", "\"no matcher\"");
+  });
+  HttpClient client("");
+  const auto got = client.Get(server.url() + "/x", std::chrono::seconds(20));
+  ASSERT_TRUE(got) << got.error().message;
+  EXPECT_EQ(ErrorMessage(*got), "HTTP status 400: no matcher");
+  const auto sent = client.Send("POST", server.url() + "/x", "{}", std::chrono::seconds(20));
+  ASSERT_TRUE(sent) << sent.error().message;
+  EXPECT_EQ(connections, 6);
+
+  HttpServer deaf([&](std::string_view, std::string_view) {
+    ++connections;
+    return std::string();
+  });
+  EXPECT_FALSE(client.Get(deaf.url() + "/x", std::chrono::seconds(20)));
+  EXPECT_EQ(connections, 11) << "not for ever";
+}
+
 }  // namespace
 }  // namespace inferd::cli
