@@ -43,7 +43,7 @@ std::string StateOf(const Json& silence) {
 // What the daemon has; those that are over, too.
 Result<Json> AllSilences(Context& context) {
   HttpClient client(context.api_key);
-  INFERD_ASSIGN_OR_RETURN(const HttpResponse answer, client.Get(JoinUrl(context.observe_url, "/api/v2/silences"), kTimeout));
+  INFERD_ASSIGN_OR_RETURN(const HttpResponse answer, client.Get(JoinUrl(context.observe_url, "/api/v2/silences"), kAnswerTimeout));
   Json json = Json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
   if (answer.status != 200 || !json.is_array()) return Error(Code::kUnavailable, ErrorMessage(answer));
   return json;
@@ -80,16 +80,8 @@ void SetSilence(const NewSilence& add, Context& context) {
 }
 
 void ListSilences(bool all, bool as_json, Context& context) {
-<<<<<<< HEAD
   const auto silences = AllSilences(context);
   if (!silences) return context.Fail(silences.error().message);
-=======
-  HttpClient client(context.api_key);
-  const auto answer = client.Get(JoinUrl(context.observe_url, "/api/v2/silences"), kAnswerTimeout);
-  if (!answer) return context.Fail(answer.error().message);
-  Json json = Json::parse(answer->body, nullptr, /*allow_exceptions=*/false);
-  if (answer->status != 200 || !json.is_array()) return context.Fail(ErrorMessage(*answer));
->>>>>>> main
   Json shown = Json::array();
   std::vector<std::vector<std::string>> rows{{"id", "state", "until", "matchers", "by", "comment"}};
   for (const Json& silence : *silences) {

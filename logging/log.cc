@@ -18,7 +18,7 @@ constexpr Duration kWindow = std::chrono::seconds(10);
 constexpr auto kTick = std::chrono::milliseconds(250);
 
 // What the writer takes out of the queue at once. More would keep the makers of lines waiting for its lock.
-constexpr std::size_t kBatch = 16;
+constexpr std::size_t kLinesAtOnce = 16;
 // A text's memory goes round through the queue. Room for an access line, so that it is not made bit by bit; what a very long one took is
 // not kept.
 constexpr std::size_t kBytes = 768;
@@ -36,7 +36,7 @@ struct Log::Backend {
   }
   void Run() {
     const ThreadSetup setup("log");
-    std::array<LineQueue::Entry, kBatch> batch;
+    std::array<LineQueue::Entry, kLinesAtOnce> batch;
     for (LineQueue::Taken taken; queue.Take(batch, taken);) {
       for (std::size_t i = 0; i < taken.lines; ++i) {
         Hand(batch[i]);

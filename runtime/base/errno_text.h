@@ -1,3 +1,4 @@
+// What the C library says of an errno, for messages.
 #pragma once
 
 #include <string>
@@ -5,7 +6,7 @@
 
 namespace inferd {
 
-// "No such file or directory": what the C library says of an errno. Thread-safe.
+// "No such file or directory". Thread-safe.
 inline std::string ErrnoText(int error) { return std::generic_category().message(error); }
 
 }  // namespace inferd

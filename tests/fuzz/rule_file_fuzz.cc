@@ -28,6 +28,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   options.evaluator.engine.max_samples = 2'000;
   alerts::Manager manager(options, std::move(*groups));
   for (metrics::Millis t = 0; t < 3; ++t)
-    manager.Evaluate(t * 15'000, series, [](std::size_t, metrics::Millis, std::span<const metrics::QuerySample>) {});
+    manager.Evaluate(t * 15'000, series, [](metrics::Millis, std::span<const metrics::QuerySample>) {});
   return 0;
 }

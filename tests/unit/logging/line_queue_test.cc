@@ -21,7 +21,7 @@ using ::testing::ElementsAre;
 
 // A writer that never looks by itself within the life of a test, so that what is written was written because it was woken.
 constexpr Duration kForever = hours(1);
-constexpr Duration kPatience = seconds(60);
+constexpr Duration kQueuePatience = seconds(60);
 
 class Writer {
  public:
@@ -32,11 +32,11 @@ class Writer {
 
   bool Await(std::size_t lines) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, kPatience, [&] { return texts_.size() >= lines; });
+    return changed_.wait_for(lock, kQueuePatience, [&] { return texts_.size() >= lines; });
   }
   bool AwaitLookedAfter() {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, kPatience, [&] { return looked_after_; });
+    return changed_.wait_for(lock, kQueuePatience, [&] { return looked_after_; });
   }
   std::vector<std::string> texts() {
     const std::lock_guard lock(mutex_);
@@ -72,16 +72,16 @@ LineQueue::Stage Put(LineQueue& queue, std::string text, Level level = Level::kI
 class RestingQueue {
  public:
   RestingQueue(std::size_t lines, int naps) : queue(lines, kForever, naps), writer(std::make_unique<Writer>(queue)) {
-    EXPECT_TRUE(queue.Drain(kPatience));
+    EXPECT_TRUE(queue.Drain(kQueuePatience));
     queue.LookAfter();
     EXPECT_TRUE(writer->AwaitLookedAfter());
     // What it looked after is done when a line that was put later is.
     Put(queue, "rests");
-    EXPECT_TRUE(queue.Drain(kPatience));
+    EXPECT_TRUE(queue.Drain(kQueuePatience));
   }
   RestingQueue(const RestingQueue&) = delete;
   RestingQueue& operator=(const RestingQueue&) = delete;
-  ~RestingQueue() { EXPECT_TRUE(queue.Stop(kPatience)); }
+  ~RestingQueue() { EXPECT_TRUE(queue.Stop(kQueuePatience)); }
 
   LineQueue queue;
   std::unique_ptr<Writer> writer;
@@ -118,7 +118,7 @@ TEST(LineQueue, TheWriterLooksByItself) {
   Put(queue, "line");
   EXPECT_TRUE(writer.Await(1));
   EXPECT_EQ(queue.wakes(), 0U);
-  EXPECT_TRUE(queue.Stop(kPatience));
+  EXPECT_TRUE(queue.Stop(kQueuePatience));
 }
 
 TEST(LineQueue, TheOldestAreLostAndTheOrderIsKept) {
@@ -128,11 +128,11 @@ TEST(LineQueue, TheOldestAreLostAndTheOrderIsKept) {
   EXPECT_EQ(queue.unwritten(), 4U);
   {
     Writer writer(queue);
-    EXPECT_TRUE(queue.Drain(kPatience));
+    EXPECT_TRUE(queue.Drain(kQueuePatience));
     EXPECT_THAT(writer.texts(), ElementsAre("6", "7", "8", "9"));
     EXPECT_EQ(queue.unwritten(), 0U);
     for (int i = 10; i < 13; ++i) Put(queue, std::to_string(i));
-    EXPECT_TRUE(queue.Stop(kPatience));
+    EXPECT_TRUE(queue.Stop(kQueuePatience));
     EXPECT_THAT(writer.texts(), ElementsAre("6", "7", "8", "9", "10", "11", "12"));
   }
   EXPECT_EQ(Put(queue, "late"), LineQueue::Stage::kDirect);
