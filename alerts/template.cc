@@ -11,8 +11,6 @@ namespace {
 
 constexpr std::size_t kMaxOutput = 64 << 10;
 
-tl::unexpected<Status> Wrong(std::string what) { return Error(Code::kInvalidArgument, "template: " + std::move(what)); }
-
 class Expansion {
  public:
   explicit Expansion(const TemplateData& data) : data_(data) {

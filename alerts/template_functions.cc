@@ -14,8 +14,6 @@ namespace {
 
 using Arguments = std::span<const TemplateValue>;
 
-tl::unexpected<Status> Wrong(std::string what) { return Error(Code::kInvalidArgument, "template: " + std::move(what)); }
-
 std::optional<std::string> NotFinite(double v) {
   if (std::isnan(v)) return "NaN";
   if (std::isinf(v)) return v > 0 ? "+Inf" : "-Inf";
@@ -336,6 +334,8 @@ bool IsTrue(const TemplateValue& value) {
   if (const auto* samples = std::get_if<QueryValue>(&value)) return !samples->empty();
   return !std::holds_alternative<NoValue>(value);
 }
+
+tl::unexpected<Status> Wrong(std::string what) { return Error(Code::kInvalidArgument, "template: " + std::move(what)); }
 
 bool IsTemplateFunction(std::string_view name) {
   return name == "query" || std::ranges::find(kFunctions, name, &TemplateFunction::name) != kFunctions.end();

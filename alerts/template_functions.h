@@ -12,6 +12,9 @@
 
 namespace inferd::alerts {
 
+// "template: WHAT".
+tl::unexpected<Status> Wrong(std::string what);
+
 struct RootValue {};  // the dot outside of every block
 struct NoValue {};
 using QueryValue = std::vector<metrics::QuerySample>;

@@ -9,8 +9,9 @@ queue: {${2:-}}
 models:
   - {name: bench, path: "$MODEL", threads: $THREADS, ${1:-}}
 YAML
-"$BIN/daemon/inferd" --config "$WORK/inferd.yaml" --ports-file "$WORK/ports.json" >"$WORK/inferd.log" 2>&1 &
+taskset -c "$DAEMON_CPUS" "$BIN/daemon/inferd" --config "$WORK/inferd.yaml" --ports-file "$WORK/ports.json" >"$WORK/inferd.log" 2>&1 &
 DAEMON=$!
+taskset -pc "$CLIENT_CPUS" $$ >/dev/null
 trap 'kill -TERM $DAEMON 2>/dev/null; wait $DAEMON 2>/dev/null || true' EXIT
 
 ready() { [[ -s $WORK/ports.json ]] && curl -fsS -o /dev/null "http://127.0.0.1:$(jq .observability "$WORK/ports.json")/readyz" 2>/dev/null; }

@@ -106,28 +106,42 @@ int main(int argc, char** argv) {
     std::filesystem::remove(path);
   }
 
-  // A line when nothing else is going on, as a served request finds it: the thread behind the queue sleeps and has to be woken.
-  std::vector<double> alone, alone_cpu;
-  {
+  // A line when nothing else is going on in the log: the thread behind the queue naps, and what the line needs has left the caches, more of
+  // it the longer the pause and the busier the machine. Without naps: the first line after ten seconds' silence has to wake that thread.
+  // Reading a thread's clock is a system call, whose cost is taken off.
+  struct Alone {
+    double cpu = 0, wall = 0;
+  };
+  const auto alone = [&](Duration pause, int naps) {
     LogCounters counters;
-    Log log(clock, counters, {});
+    Log log(clock, counters, {}, {.naps = naps});
     log.Add(
         {std::make_shared<FileOutput>(RotateOptions{.path = folder + "/alone.log"}, clock, calls, counters, [](const std::string&) {})});
-    for (int i = 0; i < 2000; ++i) {
+    std::vector<double> cpu, wall, reading;
+    for (int i = 0; i < 500; ++i) {
+      std::this_thread::sleep_for(pause);
+      const double zero = ThreadSeconds();
+      const double begin_cpu = ThreadSeconds();
       const auto begin = SteadyClock::now();
-      const double cpu = ThreadSeconds();
       log.Write(event, kAbout);
-      alone_cpu.push_back(ThreadSeconds() - cpu);
-      alone.push_back(Seconds(begin));
-      log.Drain(std::chrono::seconds(60));
+      wall.push_back(Seconds(begin));
+      const double end_cpu = ThreadSeconds();
+      reading.push_back(begin_cpu - zero);
+      cpu.push_back(end_cpu - begin_cpu);
     }
     log.Stop(std::chrono::seconds(60));
-  }
+    return Alone{.cpu = Median(cpu) - Median(reading), .wall = Median(wall)};
+  };
+  const Alone idle = alone(std::chrono::milliseconds(1), LineQueue::kNaps);
+  const Alone rare = alone(std::chrono::milliseconds(20), LineQueue::kNaps);
+  const Alone silent = alone(std::chrono::milliseconds(20), 0);
 
   std::printf(
       "{\"accepted_lines_per_second\": %.0f, \"caller_cpu_microseconds\": %.3f, \"dropped_of_accepted\": %.3f, "
-      "\"written_lines_per_second\": %.0f, \"bytes_per_line\": %llu, \"alone_microseconds\": %.3f, \"alone_cpu_microseconds\": %.3f}\n",
+      "\"written_lines_per_second\": %.0f, \"bytes_per_line\": %llu, \"idle_microseconds\": %.3f, \"idle_cpu_microseconds\": %.3f, "
+      "\"rare_microseconds\": %.3f, \"rare_cpu_microseconds\": %.3f, \"silent_microseconds\": %.3f, \"silent_cpu_microseconds\": %.3f}\n",
       Median(accepted), Median(cost) * 1e6, static_cast<double>(dropped) / (5.0 * kLines), Median(written),
-      static_cast<unsigned long long>(bytes), Median(alone) * 1e6, Median(alone_cpu) * 1e6);
+      static_cast<unsigned long long>(bytes), idle.wall * 1e6, idle.cpu * 1e6, rare.wall * 1e6, rare.cpu * 1e6, silent.wall * 1e6,
+      silent.cpu * 1e6);
   return 0;
 }

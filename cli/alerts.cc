@@ -16,8 +16,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr Duration kTimeout = std::chrono::seconds(10);
-
 std::string Text(const Json& object, const char* section, const char* name) {
   return object.contains(section) && object[section].contains(name) && object[section][name].is_string()
              ? PrintableLine(object[section][name].get<std::string>(), 200)
@@ -34,7 +32,7 @@ int Rank(const Json& alert) {
 void Show(bool as_json, Context& context) {
   HttpClient client(context.api_key);
   const std::string url = JoinUrl(context.observe_url, "/api/v1/alerts");
-  const auto answer = client.Get(url, kTimeout);
+  const auto answer = client.Get(url, kAnswerTimeout);
   if (!answer) return context.Fail(answer.error().message);
   const Json json = Json::parse(answer->body, nullptr, /*allow_exceptions=*/false);
   if (answer->status != 200 || !json.is_object() || !json.contains("data") || !json["data"].contains("alerts"))

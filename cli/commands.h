@@ -3,16 +3,21 @@
 // command_line.cc.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
 #include "CLI/CLI.hpp"
+#include "runtime/base/clock.h"
 
 namespace inferd::cli {
 
 inline constexpr int kExitGood = 0;
 inline constexpr int kExitBad = 1;  // the thing checked is not good, or it could not be reached
 inline constexpr int kExitUsage = 2;
+
+// In which a daemon answers what costs it little.
+inline constexpr Duration kAnswerTimeout = std::chrono::seconds(10);
 
 // Filled from the common options before a command's callback runs. Outlives all commands.
 struct Context {

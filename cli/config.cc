@@ -11,12 +11,12 @@
 namespace inferd::cli {
 namespace {
 
-struct Options {
+struct ConfigOptions {
   config::Sources sources;
 };
 
 // The configuration, or nothing: then every fault is on stderr and the exit code is set.
-std::optional<config::Loaded> Load(const Options& options, Context& context) {
+std::optional<config::Loaded> Load(const ConfigOptions& options, Context& context) {
   config::Sources sources = options.sources;
   sources.environment = config::ProcessEnvironment();
   auto loaded = config::Load(sources);
@@ -26,7 +26,7 @@ std::optional<config::Loaded> Load(const Options& options, Context& context) {
   return std::nullopt;
 }
 
-void AddSets(CLI::App& command, Options& options) {
+void AddSets(CLI::App& command, ConfigOptions& options) {
   command.add_option("--set", options.sources.sets, "Override one key: section.key=value; may be given several times")
       ->allow_extra_args(false);
 }
@@ -37,7 +37,7 @@ void AddConfig(CLI::App& app, Context& context) {
   CLI::App* config = app.add_subcommand("config", "Check and print configurations");
   config->require_subcommand(1);
 
-  const auto checked = std::make_shared<Options>();
+  const auto checked = std::make_shared<ConfigOptions>();
   CLI::App* check = config->add_subcommand("check", "Check a file: every fault with line and column, exit code 1 if there is one");
   check->add_option("FILE", checked->sources.file, "Configuration file")->required();
   AddSets(*check, *checked);
@@ -45,7 +45,7 @@ void AddConfig(CLI::App& app, Context& context) {
     if (Load(*checked, context)) std::printf("%s: good\n", checked->sources.file.c_str());
   });
 
-  const auto printed = std::make_shared<Options>();
+  const auto printed = std::make_shared<ConfigOptions>();
   printed->sources.file = "/etc/inferd/inferd.yaml";
   CLI::App* print =
       config->add_subcommand("print", "Print every key with its value, and where a value comes from if not from the defaults");

@@ -21,7 +21,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -29,6 +28,7 @@
 #include "cli/http_client.h"
 #include "cli/machine.h"
 #include "cli/text.h"
+#include "runtime/base/errno_text.h"
 
 namespace inferd::cli {
 namespace {
@@ -144,7 +144,7 @@ Check CheckFiles() {
 Check CheckClock() {
   timex state{};  // modes = 0: only reads
   const int result = ::adjtimex(&state);
-  if (result < 0) return {"clock", Level::kWarn, "cannot be asked: " + std::generic_category().message(errno), "check with timedatectl"};
+  if (result < 0) return {"clock", Level::kWarn, "cannot be asked: " + ErrnoText(errno), "check with timedatectl"};
   if (result == TIME_ERROR || (state.status & STA_UNSYNC) != 0) {
     return {"clock", Level::kWarn, "not synchronised",
             "traces, alerts and logs of several machines will not line up: enable systemd-timesyncd or chrony"};
@@ -183,7 +183,7 @@ Check CheckDisk() {
   // Logs and state, where they will be if the package is installed, else where we are.
   const char* path = std::filesystem::exists("/var/lib/inferd") ? "/var/lib/inferd" : ".";
   struct statvfs info {};
-  if (::statvfs(path, &info) != 0) return {"disk", Level::kWarn, std::string(path) + ": " + std::generic_category().message(errno), ""};
+  if (::statvfs(path, &info) != 0) return {"disk", Level::kWarn, std::string(path) + ": " + ErrnoText(errno), ""};
   const std::uint64_t available = static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
   const std::string found = FormatBytes(available) + " free at " + std::filesystem::absolute(path).lexically_normal().string();
   if (available < 100 * kMiB) return {"disk", Level::kFail, found, "logs and history need room: free some space"};

@@ -173,20 +173,20 @@ Json Inspect(const gguf::GgufFile& file) {
   return out;
 }
 
-std::string Cell(const Json& value) {
+std::string MetadataCell(const Json& value) {
   return value.is_string() ? PrintableLine(value.get_ref<const std::string&>(), 200) : value.is_null() ? "-" : value.dump();
 }
 
 void PrintSection(const char* title, const Json& object) {
   std::vector<std::vector<std::string>> rows;
-  for (const auto& [key, value] : object.items()) rows.push_back({"  " + key, Cell(value)});
+  for (const auto& [key, value] : object.items()) rows.push_back({"  " + key, MetadataCell(value)});
   std::printf("\n%s\n%s", title, Table(rows, /*header=*/false).c_str());
 }
 
 void PrintReport(const Json& report) {
   std::vector<std::vector<std::string>> head;
   for (const char* key : {"file", "name", "architecture", "version"}) {
-    if (report.contains(key)) head.push_back({key, Cell(report[key])});
+    if (report.contains(key)) head.push_back({key, MetadataCell(report[key])});
   }
   head.push_back({"size", FormatBytes(report["bytes"].get<std::uint64_t>())});
   head.push_back({"parameters", FormatCount(report["parameters"].get<std::uint64_t>())});

@@ -15,7 +15,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr Duration kTimeout = std::chrono::seconds(10);
 // A test waits for a delivery that is under way, and for its own; both may take as long as alerts.notify's timeout says.
 constexpr Duration kTestTimeout = std::chrono::minutes(10);
 
@@ -42,7 +41,7 @@ void Test(const std::string& name, Context& context) {
 
 void List(bool as_json, Context& context) {
   HttpClient client(context.api_key);
-  const auto answer = client.Get(JoinUrl(context.observe_url, "/api/v1/notifiers"), kTimeout);
+  const auto answer = client.Get(JoinUrl(context.observe_url, "/api/v1/notifiers"), kAnswerTimeout);
   if (!answer) return context.Fail(answer.error().message);
   const auto data = DataOf(*answer);
   if (!data) return context.Fail(data.error().message);

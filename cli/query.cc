@@ -16,9 +16,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr Duration kTimeout = std::chrono::seconds(60);
+constexpr Duration kQueryTimeout = std::chrono::seconds(60);
 
-struct Options {
+struct QueryOptions {
   std::string expr;
   std::string time;
   std::string range;
@@ -53,7 +53,7 @@ void Print(const Json& data) {
   std::fputs(Table(rows, /*header=*/false).c_str(), stdout);
 }
 
-std::string UrlOf(const Options& options, const Context& context) {
+std::string UrlOf(const QueryOptions& options, const Context& context) {
   std::string query = "query=" + UrlEscaped(options.expr);
   if (options.range.empty()) {
     if (!options.time.empty()) query += "&time=" + UrlEscaped(options.time);
@@ -67,10 +67,10 @@ std::string UrlOf(const Options& options, const Context& context) {
                                           "&end=" + std::to_string(end) + "&step=" + UrlEscaped(step));
 }
 
-void Query(const Options& options, Context& context) {
+void Query(const QueryOptions& options, Context& context) {
   if (!options.range.empty() && !ParseDuration(options.range)) return context.Fail("--range must be a duration such as 15m");
   HttpClient client(context.api_key);
-  const auto answer = client.Get(UrlOf(options, context), kTimeout);
+  const auto answer = client.Get(UrlOf(options, context), kQueryTimeout);
   if (!answer) return context.Fail(answer.error().message);
   const Json json = Json::parse(answer->body, nullptr, /*allow_exceptions=*/false);
   if (answer->status != 200 || !json.is_object()) return context.Fail(ErrorMessage(*answer));
@@ -93,7 +93,7 @@ void Query(const Options& options, Context& context) {
 
 void AddQuery(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("query", "Ask the daemon's own history, in PromQL");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<QueryOptions>();
   command->add_option("EXPR", options->expr, "Expression, such as 1 + 1")->required();
   CLI::Option* time = command->add_option("--time", options->time, "Moment: seconds since 1970 or RFC 3339 (default: now)");
   CLI::Option* range = command->add_option("--range", options->range, "Values over this time up to now, such as 15m")->excludes(time);

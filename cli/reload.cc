@@ -9,20 +9,20 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <thread>
 
 #include "cli/commands.h"
 #include "cli/text.h"
 #include "config/reload_report.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/errno_text.h"
 
 namespace inferd::cli {
 namespace {
 
 constexpr Duration kPoll = std::chrono::milliseconds(10);
 
-struct Options {
+struct ReloadOptions {
   int pid = 0;
   double timeout = 30;  // seconds
   std::string report = config::ReloadReportPath();
@@ -35,13 +35,13 @@ std::optional<config::ReloadReport> ReportSince(const std::string& path, Monoton
   return report && report->begun >= since ? std::move(report) : std::nullopt;
 }
 
-void Reload(const Options& options, Context& context) {
+void Reload(const ReloadOptions& options, Context& context) {
   if (options.report.empty()) {
     return context.Fail("there is no folder where the daemon could answer: run it with RUNTIME_DIRECTORY set to a folder, and this too");
   }
   const SystemClock clock;
   const MonotonicTime begin = clock.Now();
-  const auto gone = [&] { context.Fail("process " + std::to_string(options.pid) + ": " + std::generic_category().message(errno)); };
+  const auto gone = [&] { context.Fail("process " + std::to_string(options.pid) + ": " + ErrnoText(errno)); };
   if (::kill(options.pid, SIGHUP) != 0) return gone();
   while (clock.Now() < begin + FromSeconds(options.timeout)) {
     if (const auto report = ReportSince(options.report, begin)) {
@@ -59,7 +59,7 @@ void Reload(const Options& options, Context& context) {
 
 void AddReload(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("reload", "Reload the configuration of a running daemon; exit code 1 if it keeps the old one");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ReloadOptions>();
   command->add_option("PID", options->pid, "The daemon's process")->required()->check(CLI::PositiveNumber);
   command->add_option("--timeout", options->timeout, "Seconds to wait for the daemon's answer")
       ->check(CLI::NonNegativeNumber)

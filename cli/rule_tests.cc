@@ -83,9 +83,9 @@ struct Settings {
 };
 
 // One entry of `tests`: its own series, and the groups evaluated over them from time 0 on.
-class Test {
+class RuleTest {
  public:
-  Test(const Settings& settings, const YAML::Node& node, RuleTestReport& report) : settings_(settings), report_(report) {
+  RuleTest(const Settings& settings, const YAML::Node& node, RuleTestReport& report) : settings_(settings), report_(report) {
     OnlyKeys(node, {"name", "interval", "input_series", "alert_rule_test", "promql_expr_test", "external_labels", "external_url",
                     "start_timestamp"});
     if (node["start_timestamp"]) start_ = StartOf(node["start_timestamp"]);
@@ -278,7 +278,7 @@ RuleTestReport RunRuleTests(const std::string& path) {
     settings.interval = TimeOf(file["evaluation_interval"], settings.interval);
     if (settings.interval <= 0) throw BadTest("evaluation_interval must be above 0");
     if (file["fuzzy_compare"]) settings.fuzzy = file["fuzzy_compare"].as<bool>();
-    for (const auto& node : file["tests"]) Test(settings, node, report).Run(node);
+    for (const auto& node : file["tests"]) RuleTest(settings, node, report).Run(node);
   } catch (const BadTest& error) {
     report.failures.emplace_back(error.what());
   } catch (const YAML::Exception& error) {

@@ -19,8 +19,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr Duration kTimeout = std::chrono::seconds(10);
-
 std::string Text(const Json& object, const char* key) {
   return object.contains(key) && object[key].is_string() ? PrintableLine(object[key].get_ref<const std::string&>(), 200) : std::string();
 }
@@ -45,7 +43,7 @@ std::string StateOf(const Json& silence) {
 // What the daemon has; those that are over, too.
 Result<Json> AllSilences(Context& context) {
   HttpClient client(context.api_key);
-  INFERD_ASSIGN_OR_RETURN(const HttpResponse answer, client.Get(JoinUrl(context.observe_url, "/api/v2/silences"), kTimeout));
+  INFERD_ASSIGN_OR_RETURN(const HttpResponse answer, client.Get(JoinUrl(context.observe_url, "/api/v2/silences"), kAnswerTimeout));
   Json json = Json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
   if (answer.status != 200 || !json.is_array()) return Error(Code::kUnavailable, ErrorMessage(answer));
   return json;
@@ -73,8 +71,8 @@ void SetSilence(const NewSilence& add, Context& context) {
     silence.matchers.push_back(std::move(*matcher));
   }
   HttpClient client(context.api_key);
-  const auto answer =
-      client.Send("POST", JoinUrl(context.observe_url, "/api/v2/silences"), alerts::SilenceJson(silence, silence.starts_at), kTimeout);
+  const auto answer = client.Send("POST", JoinUrl(context.observe_url, "/api/v2/silences"), alerts::SilenceJson(silence, silence.starts_at),
+                                  kAnswerTimeout);
   if (!answer) return context.Fail(answer.error().message);
   const Json json = Json::parse(answer->body, nullptr, /*allow_exceptions=*/false);
   if (answer->status != 200 || !json.is_object()) return context.Fail(ErrorMessage(*answer));
@@ -113,7 +111,7 @@ void ExpireSilences(const std::vector<std::string>& ids, Context& context) {
       context.Fail("this is no id of a silence; inferctl silence list shows them");
       continue;
     }
-    const auto answer = client.Send("DELETE", JoinUrl(context.observe_url, "/api/v2/silence/" + id), "", kTimeout);
+    const auto answer = client.Send("DELETE", JoinUrl(context.observe_url, "/api/v2/silence/" + id), "", kAnswerTimeout);
     if (!answer) return context.Fail(answer.error().message);
     if (answer->status != 200) context.Fail(id + ": " + ErrorMessage(*answer));
   }

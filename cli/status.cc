@@ -15,7 +15,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr Duration kTimeout = std::chrono::seconds(10);
 // A table with more would be wider than a terminal: its rows become lists.
 constexpr std::size_t kMostColumns = 13;
 
@@ -78,7 +77,7 @@ void PrintObject(const Json& object, const std::string& title) {
 Result<Json> ReadStatus(const Context& context) {
   HttpClient client(context.api_key);
   const std::string url = JoinUrl(context.observe_url, "/status");
-  INFERD_ASSIGN_OR_RETURN(const HttpResponse response, client.Get(url, kTimeout));
+  INFERD_ASSIGN_OR_RETURN(const HttpResponse response, client.Get(url, kAnswerTimeout));
   Json json = Json::parse(response.body, nullptr, /*allow_exceptions=*/false);
   if (response.status != 200 || !json.is_object()) {
     return Error(Code::kUnavailable, url + ": expected a JSON object, got " + ErrorMessage(response));

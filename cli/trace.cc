@@ -22,7 +22,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr Duration kTimeout = std::chrono::seconds(10);
 constexpr double kWidth = 50;
 
 struct Stage {
@@ -112,7 +111,7 @@ void AddTrace(CLI::App& app, Context& context) {
   command->callback([&context, id, as_json, files] {
     if (!IsSane(*id)) return context.Fail("this is no request id: letters, digits and ._:- are allowed, at most 64 of them");
     HttpClient client(context.api_key);
-    const auto answer = client.Get(JoinUrl(context.observe_url, "/debug/requests?id=" + *id), kTimeout);
+    const auto answer = client.Get(JoinUrl(context.observe_url, "/debug/requests?id=" + *id), kAnswerTimeout);
     Json request;
     if (answer && answer->status == 200) request = Json::parse(answer->body, nullptr, /*allow_exceptions=*/false);
     for (auto file = files->begin(); !request.is_object() && file != files->end(); ++file) {

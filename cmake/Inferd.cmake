@@ -44,14 +44,24 @@ function(inferd_library name)
   target_link_libraries(${name} PUBLIC inferd_flags ${ARG_DEPS} PRIVATE ${ARG_PRIVATE})
 endfunction()
 
+# inferd_compile_together(TARGET N): N sources at a time are one for the compiler, unless the preset has a number of its own.
+function(inferd_compile_together target number)
+  if(NOT CMAKE_UNITY_BUILD)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${number})
+    set_property(GLOBAL APPEND PROPERTY INFERD_TOGETHER ${CMAKE_CURRENT_SOURCE_DIR})
+  endif()
+endfunction()
+
 # inferd_test(NAME SOURCES a_test.cc... [DEPS lib...]): one GoogleTest program, each of its cases a CTest test.
 function(inferd_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE inferd_flags ${ARG_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE INFERD_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-  # What is tested is optimised, the tests are not: they compile in two thirds of the time.
+  # What is tested is optimised, the tests are not: they compile in two thirds of the time. Several files are compiled as one, because
+  # most of a test's time is GoogleTest's headers.
   target_compile_options(${name} PRIVATE -O0)
+  inferd_compile_together(${name} 4)
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
   foreach(source IN LISTS ARG_SOURCES)
     cmake_path(ABSOLUTE_PATH source)

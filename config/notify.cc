@@ -10,15 +10,11 @@
 namespace inferd::config {
 namespace {
 
-constexpr std::int64_t kMs = 1'000'000;
-constexpr std::int64_t kSecond = 1000 * kMs;
-constexpr std::int64_t kHour = 3600 * kSecond;
-
 constexpr std::array<std::string_view, 3> kTlsModes{"starttls", "tls", "none"};
 
 Notifier& At(Config& c, Indices i) { return c.alerts.notify[i[0]]; }
 
-const std::array kKeys{
+const std::array kNotifierKeys{
     Key{.name = "alerts.notify[].name",
         .kind = Kind::kString,
         .fallback = "null",
@@ -219,7 +215,7 @@ bool IsHostAndPort(std::string_view text) {
 
 }  // namespace
 
-std::span<const Key> NotifyKeys() { return kKeys; }
+std::span<const Key> NotifyKeys() { return kNotifierKeys; }
 
 ListKey NotifyList() {
   return {.name = "alerts.notify",
@@ -242,7 +238,7 @@ void CheckNotify(const Config& config, const std::function<bool(const std::strin
     }
     const std::string section = item + "." + notifier.channel;
     const std::string pattern = "alerts.notify[]." + notifier.channel + ".";
-    for (const Key& key : kKeys) {
+    for (const Key& key : kNotifierKeys) {
       if (!key.name.starts_with(pattern) || key.fallback != kRequired) continue;
       const std::string leaf(key.name.substr(pattern.size()));
       if (!given(section + "." + leaf)) report(item, notifier.channel + "." + leaf + " is missing");
@@ -256,7 +252,7 @@ void CheckNotify(const Config& config, const std::function<bool(const std::strin
     }
     const bool grouped = notifier.channel != "alertmanager" && notifier.channel != "journal";
     const std::size_t indices[] = {i};
-    for (const Key& key : kKeys) {
+    for (const Key& key : kNotifierKeys) {
       const std::string leaf(key.name.substr(key.name.rfind('.') + 1));
       const bool grouping = leaf.starts_with("group_") || leaf == "repeat_interval";
       const bool foreign = (grouping && !grouped) || (leaf == "timeout" && notifier.channel == "journal");

@@ -34,6 +34,11 @@ enum class Kind : std::uint8_t {
   kUrlList
 };
 
+// Durations of Key::min and Key::max.
+inline constexpr std::int64_t kMs = 1'000'000;
+inline constexpr std::int64_t kSecond = 1000 * kMs;
+inline constexpr std::int64_t kHour = 3600 * kSecond;
+
 // Where a key's value lives in a Config. `indices` holds one index for each [] in the key's name.
 using Indices = std::span<const std::size_t>;
 using Slot = std::variant<bool*, int*, double*, Bytes*, Duration*, std::string*, std::optional<int>*, std::optional<Bytes>*,

@@ -41,6 +41,7 @@ constexpr std::size_t kReports = 8;  // kept in the folder, at most
 std::array<char, 4096> g_path{};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 std::size_t g_path_prefix = 0;    // of g_path, up to the report's time; 0 when no report is to be written
 std::atomic<const logging::FlightRecorder*> g_recorder{nullptr};
+std::atomic<const logging::Log*> g_log{nullptr};
 std::atomic<bool> g_crashing{false};
 int g_patience_ms = 1000;                            // that the reader of a full pipe is waited for, once
 alignas(16) std::array<char, 64U << 10U> g_stack{};  // the main thread's overflowed one cannot be used
@@ -153,6 +154,14 @@ void Copy(int from, int to) {
     Write(to, std::string_view(block.data(), static_cast<std::size_t>(n)));
 }
 
+// Not when the log's own thread has crashed, of course; then this is a second lost.
+void AwaitLog() {
+  const logging::Log* const log = g_log.load();
+  if (log == nullptr) return;
+  constexpr int kLooks = 200, kLookMs = 5;
+  for (int i = 0; i < kLooks && log->Unwritten() > 0; ++i) ::poll(nullptr, 0, kLookMs);
+}
+
 // SA_RESETHAND has put the default action back: returning repeats the fault, so the process dies as it would have.
 void OnCrash(int number, siginfo_t* info, void*) {
   if (!g_crashing.exchange(true)) {
@@ -167,6 +176,7 @@ void OnCrash(int number, siginfo_t* info, void*) {
       ::fsync(file);
     }
     Copy(memory, STDERR_FILENO);
+    AwaitLog();
   }
   // A signal that somebody sent, such as the service manager's watchdog, does not come again by itself (kill(2): si_code is 0 or less).
   if (info->si_code <= 0) ::raise(number);
@@ -207,5 +217,7 @@ void InstallCrashHandler(const std::string& folder) {
 }
 
 void SetCrashRecorder(const logging::FlightRecorder* recorder) { g_recorder = recorder; }
+
+void SetCrashLog(const logging::Log* log) { g_log = log; }
 
 }  // namespace inferd::daemon

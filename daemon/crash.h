@@ -7,6 +7,7 @@
 #include <string>
 
 #include "logging/flight_recorder.h"
+#include "logging/log.h"
 
 namespace inferd::daemon {
 
@@ -15,5 +16,8 @@ void InstallCrashHandler(const std::string& folder);
 
 // Whose last steps are evidence; nullptr for nobody's. It must be taken away before it is destroyed. Any thread.
 void SetCrashRecorder(const logging::FlightRecorder* recorder);
+
+// The log whose last lines the crash waits for, a second at most: its thread goes on while the handler runs. Must outlive the process.
+void SetCrashLog(const logging::Log* log);
 
 }  // namespace inferd::daemon

@@ -94,6 +94,7 @@ int Main(int argc, char** argv) {
 
   InstallCrashHandler(StateFolder());
   OpenLog(loaded->config.logs);
+  SetCrashLog(&ProcessLog());
   int code = kExitFailure;
   {
     App app(loaded->config, std::move(options), loaded->config.observability.enabled ? MakeObservabilityPlane : ObservabilityFactory());

@@ -1,5 +1,6 @@
 #include "daemon/model_loader.h"
 
+#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
+#include <filesystem>
 #include <mutex>
 #include <utility>
 
@@ -33,19 +35,57 @@ std::vector<int> CpusFor(const std::vector<int>& allowed, std::size_t first, std
   return cpus;
 }
 
+// Whom a right has to be given.
+std::string ThisUser() {
+  const uid_t id = ::geteuid();
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, 4096> buffer;
+  if (::getpwuid_r(id, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return "uid " + std::to_string(id);
+  return std::string(found->pw_name) + " (uid " + std::to_string(id) + ")";
+}
+
+// The first folder on the way to a file that cannot be read, or the file.
+std::string InTheWay(const std::filesystem::path& file) {
+  std::filesystem::path here;
+  for (const auto& part : file.parent_path()) {
+    here /= part;
+    if (::access(here.c_str(), X_OK) != 0) return "the folder " + here.string();
+  }
+  return "the file";
+}
+
 }  // namespace
 
 Result<> FindModelFiles(const std::vector<config::Model>& models) {
-  std::string missing;
+  std::string faults;
+  bool missing = false, closed = false;
   for (std::size_t i = 0; i < models.size(); ++i) {
+    const std::string& path = models[i].path;
+    if (::access(path.c_str(), R_OK) == 0) continue;
+    const int error = errno;
     // Whatever else may be wrong with a file is said by who opens it.
-    if (::access(models[i].path.c_str(), F_OK) == 0 || errno != ENOENT) continue;
-    missing += "models[" + std::to_string(i) + "].path: " + models[i].path + " does not exist; ";
+    if (error != ENOENT && error != ENOTDIR && error != EACCES) continue;
+    faults += "models[" + std::to_string(i) + "].path: " + path;
+    if (error == EACCES) {
+      faults += " cannot be read: " + InTheWay(path) + " is closed to the user " + ThisUser() + "; ";
+      closed = true;
+    } else {
+      faults += " does not exist; ";
+      missing = true;
+    }
   }
-  if (missing.empty()) return {};
-  return Error(Code::kNotFound, missing +
-                                    "put a GGUF file there or name another in the configuration (the package inferd-demo-model has one "
-                                    "for a first try), then start inferd again");
+  if (faults.empty()) return {};
+  if (closed) {
+    faults +=
+        "open it to that user, or put the file where the user may read it (as a service: into /var/lib/inferd-models, readable by the "
+        "group inferd-models; home folders are closed to services)";
+  }
+  if (missing) {
+    faults += std::string(closed ? "; " : "") +
+              "put a GGUF file there or name another in the configuration (the package inferd-demo-model has one for a first try)";
+  }
+  return Error(Code::kNotFound, faults + ", then start inferd again");
 }
 
 Result<LoadedModel> LoadModel(const config::Model& wanted, const config::Queue& queue, std::uint16_t index, std::size_t first_cpu,

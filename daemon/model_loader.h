@@ -23,7 +23,8 @@ struct LoadedModel {
   ServedModel served;  // points at the two above
 };
 
-// kNotFound names every configured file that is not there. Before the first is loaded: loading takes its time.
+// kNotFound names every configured file that is not there or may not be read by this process, and says what to do. Before the first is
+// loaded: loading takes its time.
 Result<> FindModelFiles(const std::vector<config::Model>& models);
 
 // Not started yet. The message of an error begins with the path. `percent` rises to 100 on the way. `first_cpu` counts the CPUs that

@@ -18,6 +18,7 @@
 
 #include "logging/format.h"
 #include "logging/json.h"
+#include "runtime/base/errno_text.h"
 #include "runtime/base/sha256.h"
 #include "runtime/base/thread.h"
 
@@ -68,7 +69,7 @@ std::optional<std::chrono::sys_days> DayOf(std::string_view line) {
 Result<> ForEachLine(const std::string& path, const std::function<void(std::string_view, bool whole)>& use) {
   const std::unique_ptr<gzFile_s, int (*)(gzFile)> file(::gzopen(path.c_str(), "rbe"), &::gzclose);
   if (!file) {
-    return Error(errno == ENOENT ? Code::kNotFound : Code::kIo, path + " cannot be read: " + std::generic_category().message(errno));
+    return Error(errno == ENOENT ? Code::kNotFound : Code::kIo, path + " cannot be read: " + ErrnoText(errno));
   }
   std::string line;
   std::array<char, 64U << 10U> block;
@@ -113,7 +114,7 @@ Result<std::uint64_t> CutUnfinished(const std::string& path) {
     return tl::unexpected<Status>(read.error());
   }
   if (unfinished > 0 && ::truncate(path.c_str(), static_cast<off_t>(whole)) != 0) {
-    return Error(Code::kIo, path + " cannot be truncated: " + std::generic_category().message(errno));
+    return Error(Code::kIo, path + " cannot be truncated: " + ErrnoText(errno));
   }
   return unfinished;
 }

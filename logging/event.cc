@@ -40,6 +40,9 @@ class Reader {
   bool good_ = true;
 };
 
+// Not inlined: see Encoder.
+[[gnu::noinline]] void Append(std::string& out, const void* bytes, std::size_t n) { out.append(static_cast<const char*>(bytes), n); }
+
 // Largest length of at most `limit` bytes that does not end inside a code point.
 std::size_t CutAt(std::string_view text, std::size_t limit) {
   std::size_t n = limit;
@@ -66,25 +69,36 @@ std::optional<Level> LevelOfName(std::string_view name) {
 void Encoder::PutShort(std::string_view text) {
   text = text.substr(0, 255);
   out_.push_back(static_cast<char>(text.size()));
-  out_.append(text);
+  Append(out_, text.data(), text.size());
 }
 
 void Encoder::Begin(const EventInfo& info, std::uint64_t sequence, const About& about) {
-  PutNumber(kMark);
-  PutNumber(&info);
-  PutNumber(sequence);
+  const EventInfo* const pointer = &info;
+  Append(out_, &kMark, sizeof(kMark));
+  Append(out_, &pointer, sizeof(pointer));
+  PutBits(sequence);
   PutShort(about.request_id);
   PutShort(about.trace_id);
   PutShort(about.model);
+}
+
+void Encoder::PutBits(std::uint64_t bits) { Append(out_, &bits, sizeof(bits)); }
+
+void Encoder::PutPresence(bool present) { out_.push_back(present ? '\1' : '\0'); }
+
+void Encoder::Put(const std::optional<std::string_view>& text) {
+  PutPresence(text.has_value());
+  if (text) Put(*text);
 }
 
 void Encoder::Put(std::string_view text) {
   constexpr std::string_view kCut = "...";
   const bool cut = text.size() > kMaxText;
   if (cut) text = text.substr(0, CutAt(text, kMaxText));
-  PutNumber(static_cast<std::uint32_t>(text.size() + (cut ? kCut.size() : 0)));
-  out_.append(text);
-  if (cut) out_.append(kCut);
+  const auto size = static_cast<std::uint32_t>(text.size() + (cut ? kCut.size() : 0));
+  Append(out_, &size, sizeof(size));
+  Append(out_, text.data(), text.size());
+  if (cut) Append(out_, kCut.data(), kCut.size());
 }
 
 bool Decode(std::string_view bytes, Line& line) {

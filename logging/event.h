@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -117,7 +118,8 @@ inline constexpr std::size_t kMaxFields = 32;
 // Longer texts are cut at a code point and end in "...".
 inline constexpr std::size_t kMaxText = 32 * 1024;
 
-// An event on its way from where it happened to where it is written.
+// An event on its way from where it happened to where it is written. What can be out of line is: an event of thirty fields is then a few
+// hundred bytes of code, and a thread that comes back to it after something else finds most of them in its cache.
 class Encoder {
  public:
   // Appends to `out`.
@@ -125,30 +127,30 @@ class Encoder {
   void Begin(const EventInfo& info, std::uint64_t sequence, const About& about);
 
   void Put(std::string_view text);
-  void Put(bool value) { PutNumber(static_cast<std::int64_t>(value)); }
-  void Put(double value) { PutNumber(value); }
-  void Put(Duration value) { PutNumber(static_cast<std::int64_t>(value.count())); }
+  void Put(const std::optional<std::string_view>& text);
+  void Put(bool value) { PutBits(value ? 1 : 0); }
+  void Put(double value) { PutBits(std::bit_cast<std::uint64_t>(value)); }
+  void Put(Duration value) { PutBits(static_cast<std::uint64_t>(value.count())); }
+  // Those that do not fit into 64 bits with a sign become the largest that does.
   template <typename T>
   requires std::is_integral_v<T>
   void Put(T value) {
-    constexpr auto kMost = static_cast<std::uint64_t>(INT64_MAX);
     if constexpr (std::is_unsigned_v<T>) {
-      PutNumber(static_cast<std::int64_t>(value < kMost ? value : kMost));
+      constexpr auto kMost = static_cast<std::uint64_t>(INT64_MAX);
+      PutBits(value < kMost ? value : kMost);
     } else {
-      PutNumber(static_cast<std::int64_t>(value));
+      PutBits(static_cast<std::uint64_t>(static_cast<std::int64_t>(value)));
     }
   }
   template <typename T>
   void Put(const std::optional<T>& value) {
-    out_.push_back(value ? '\1' : '\0');
+    PutPresence(value.has_value());
     if (value) Put(*value);
   }
 
  private:
-  template <typename T>
-  void PutNumber(T value) {
-    out_.append(reinterpret_cast<const char*>(&value), sizeof(value));
-  }
+  void PutBits(std::uint64_t bits);
+  void PutPresence(bool present);
   void PutShort(std::string_view text);
 
   std::string& out_;

@@ -24,8 +24,6 @@ constexpr int kQueue = 3;
 // Tracks of an engine's workers follow its own.
 constexpr std::uint64_t kTracksPerEngine = engine::kStepWorkers + 1;
 
-bool Reached(MonotonicTime time) { return time != MonotonicTime{}; }
-
 void AppendMicroseconds(Duration duration, std::string& out) {
   std::array<char, 48> buffer;
   const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), static_cast<double>(duration.count()) * 1e-3,

@@ -1,13 +1,12 @@
 #include "logging/log.h"
 
-#include <spdlog/async_logger.h>
-#include <spdlog/details/thread_pool.h>
+#include <spdlog/logger.h>
 
 #include <chrono>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
-#include <vector>
 
 #include "logging/output.h"
 #include "runtime/base/thread.h"
@@ -18,63 +17,44 @@ namespace {
 constexpr Duration kWindow = std::chrono::seconds(10);
 constexpr auto kTick = std::chrono::milliseconds(250);
 
-// Counts what has passed through the queue: lines, and calls to look after the outputs. Stands last among the sinks.
-class Turnstile final : public spdlog::sinks::sink {
- public:
-  void log(const spdlog::details::log_msg&) override { passed_.fetch_add(1, std::memory_order_release); }
-  void flush() override { calls_.fetch_add(1, std::memory_order_release); }
-  void set_pattern(const std::string&) override {}
-  void set_formatter(std::unique_ptr<spdlog::formatter>) override {}
-  std::uint64_t passed() const { return passed_.load(std::memory_order_acquire); }
-  std::uint64_t calls() const { return calls_.load(std::memory_order_acquire); }
-
- private:
-  std::atomic<std::uint64_t> passed_{0};
-  std::atomic<std::uint64_t> calls_{0};
-};
+// What the writer takes out of the queue at once. More would keep the makers of lines waiting for its lock.
+constexpr std::size_t kBatch = 16;
+// A text's memory goes round through the queue. Room for an access line, so that it is not made bit by bit; what a very long one took is
+// not kept.
+constexpr std::size_t kBytes = 768;
+constexpr std::size_t kKeptBytes = 4096;
 
 }  // namespace
 
+// What the writer's thread touches: it may have to outlive the log.
 struct Log::Backend {
-  explicit Backend(std::size_t queue)
-      : pool(std::make_shared<spdlog::details::thread_pool>(queue, 1, [] { ThreadSetup::ForThisThread("log"); })),
-        turnstile(std::make_shared<Turnstile>()) {}
+  explicit Backend(const LogOptions& options) : queue(options.queue, options.nap, options.naps) {}
 
-  std::shared_ptr<spdlog::details::thread_pool> pool;
-  std::shared_ptr<Turnstile> turnstile;
-  std::shared_ptr<spdlog::async_logger> logger;
+  void Hand(const LineQueue::Entry& entry) {
+    logger->log(entry.time, spdlog::source_loc{}, static_cast<spdlog::level::level_enum>(entry.level),
+                spdlog::string_view_t(entry.bytes.data(), entry.bytes.size()));
+  }
+  void Run() {
+    const ThreadSetup setup("log");
+    std::array<LineQueue::Entry, kBatch> batch;
+    for (LineQueue::Taken taken; queue.Take(batch, taken);) {
+      for (std::size_t i = 0; i < taken.lines; ++i) {
+        Hand(batch[i]);
+        if (batch[i].bytes.capacity() > kKeptBytes) std::string().swap(batch[i].bytes);
+      }
+      if (taken.look_after) logger->flush();
+    }
+  }
+
+  LineQueue queue;
+  std::shared_ptr<spdlog::logger> logger;
   Outputs outputs;
-  std::atomic<std::uint64_t> taken{0};  // lines that were or will be put into the queue
-  Backend* left_before = nullptr;       // the one before it that ~Log had to leave behind
-
-  // What is said before the outputs are there, by one that is being made: its file cannot be opened. Kept for all of them.
-  std::mutex early_mutex;
-  std::vector<std::pair<Level, std::string>> early;
-  std::atomic<bool> added{false};
-  bool KeepEarly(Level level, const std::string& bytes) {
-    if (added.load(std::memory_order_acquire)) return false;
-    const std::lock_guard lock(early_mutex);
-    if (added.load(std::memory_order_relaxed)) return false;
-    early.emplace_back(level, bytes);
-    return true;
-  }
-
-  // At most one call to look after the outputs is on its way. A queue that overruns may throw it out, which is no lost line.
-  std::uint64_t calls = 0;
-  std::uint64_t calls_lost = 0;
-  bool CallUnderway() const { return turnstile->calls() + calls_lost < calls; }
-  // Lines that the queue has thrown out; one fewer while that may have been the call.
-  std::uint64_t LinesLost() {
-    const std::uint64_t thrown_out = pool->overrun_counter();
-    const std::uint64_t passed = turnstile->passed();
-    if (CallUnderway() && passed + thrown_out - calls_lost > taken.load(std::memory_order_acquire)) ++calls_lost;
-    return thrown_out - calls_lost - (CallUnderway() && thrown_out > calls_lost ? 1 : 0);
-  }
-  bool Idle() { return turnstile->passed() + LinesLost() >= taken.load(std::memory_order_acquire); }
+  std::thread writer;
+  Backend* left_before = nullptr;  // the one before it that ~Log had to leave behind
 };
 
 Log::Log(const Clock& clock, LogCounters& counters, Levels levels, LogOptions options)
-    : clock_(clock), counters_(counters), backend_(std::make_unique<Backend>(options.queue)), keeps_(options.keeper) {
+    : clock_(clock), counters_(counters), backend_(std::make_unique<Backend>(options)), keeps_(options.keeper) {
   SetLevels(levels);
 }
 
@@ -84,27 +64,18 @@ Log::~Log() {
   // In a chain, so that a leak checker sees that all of them are meant; a plain pointer is optimised away.
   static std::atomic<Backend*> left_behind;
   Backend* const mine = backend_.release();
+  if (mine->writer.joinable()) mine->writer.detach();
   mine->left_before = left_behind.exchange(mine);
 }
 
 void Log::Add(Outputs outputs) {
-  std::vector<spdlog::sink_ptr> sinks(outputs.begin(), outputs.end());
-  sinks.push_back(backend_->turnstile);
-  auto logger = std::make_shared<spdlog::async_logger>("inferd", sinks.begin(), sinks.end(), backend_->pool,
-                                                       spdlog::async_overflow_policy::overrun_oldest);
-  logger->set_level(spdlog::level::trace);
+  backend_->logger = std::make_shared<spdlog::logger>("inferd", outputs.begin(), outputs.end());
+  backend_->logger->set_level(spdlog::level::trace);
   // An output threw: no memory, most likely.
-  logger->set_error_handler([counters = &counters_](const std::string&) { counters->Drop(DropReason::kInternal); });
-  backend_->logger = std::move(logger);
+  backend_->logger->set_error_handler([counters = &counters_](const std::string&) { counters->Drop(DropReason::kInternal); });
   backend_->outputs = std::move(outputs);
-  std::vector<std::pair<Level, std::string>> early;
-  {
-    const std::lock_guard lock(backend_->early_mutex);
-    backend_->added = true;
-    early.swap(backend_->early);
-  }
-  for (auto& [level, bytes] : early) Submit(level, bytes);
-  if (keeps_ && !keeper_.joinable()) keeper_ = std::thread([this] { Keep(); });
+  backend_->writer = std::thread([backend = backend_.get()] { backend->Run(); });
+  if (keeps_) keeper_ = std::thread([this] { Keep(); });
 }
 
 void Log::Keep() {
@@ -121,27 +92,21 @@ void Log::SetLevels(const Levels& levels) {
   for (std::size_t i = 0; i < kComponents; ++i) levels_[i] = static_cast<std::uint8_t>(levels.components[i].value_or(levels.all));
 }
 
-std::string& Log::Scratch() {
-  thread_local std::string bytes;
-  bytes.clear();
-  return bytes;
+LineQueue::Entry& Log::Scratch() {
+  thread_local LineQueue::Entry entry;
+  entry.bytes.clear();
+  entry.bytes.reserve(kBytes);
+  return entry;
 }
 
-void Log::Submit(Level level, std::string& bytes) {
-  if (backend_->KeepEarly(level, bytes)) return;
-  counters_.lines[static_cast<std::size_t>(level)].fetch_add(1, std::memory_order_relaxed);
-  const auto library_level = static_cast<spdlog::level::level_enum>(level);
-  const spdlog::string_view_t payload(bytes.data(), bytes.size());
-  switch (stage_.load(std::memory_order_acquire)) {
-    case Stage::kQueued:
-      backend_->taken.fetch_add(1, std::memory_order_release);
-      backend_->logger->log(clock_.WallNow(), spdlog::source_loc{}, library_level, payload);
-      return;
-    case Stage::kAbandoned: return counters_.Drop(DropReason::kBlocked);
-    case Stage::kDirect: break;
+void Log::Submit(LineQueue::Entry& entry) {
+  counters_.lines[static_cast<std::size_t>(entry.level)].fetch_add(1, std::memory_order_relaxed);
+  entry.time = clock_.WallNow();
+  switch (backend_->queue.Put(entry)) {
+    case LineQueue::Stage::kQueued: return;
+    case LineQueue::Stage::kAbandoned: return counters_.Drop(DropReason::kBlocked);
+    case LineQueue::Stage::kDirect: return backend_->Hand(entry);
   }
-  const spdlog::details::log_msg message(clock_.WallNow(), spdlog::source_loc{}, "inferd", library_level, payload);
-  for (const auto& output : backend_->outputs) output->log(message);
 }
 
 bool Log::Allow(std::size_t event) {
@@ -168,10 +133,9 @@ void Log::ReportLeftOut(std::size_t event) {
 
 void Log::Tick() {
   const WallTime now = clock_.WallNow();
-  const std::uint64_t overrun = backend_->LinesLost();
-  if (overrun > overrun_reported_) {
-    const std::uint64_t lost = overrun - overrun_reported_;
-    overrun_reported_ = overrun;
+  const std::uint64_t lost_so_far = backend_->queue.lost();
+  if (lost_so_far > lost_reported_) {
+    const std::uint64_t lost = lost_so_far - std::exchange(lost_reported_, lost_so_far);
     counters_.Drop(DropReason::kQueueFull, lost);
     Write(LinesLost{.lines = lost,
                     .reason = DropReasonName(DropReason::kQueueFull),
@@ -184,41 +148,29 @@ void Log::Tick() {
     const std::int64_t begin = repeats_[i].window.load(std::memory_order_relaxed);
     if (begin != INT64_MIN && monotonic - begin >= kWindow.count()) ReportLeftOut(i);
   }
-  // The outputs' thread looks after them. With lines on their way there is no need, and one call is enough.
-  if (!backend_->CallUnderway() && backend_->Idle()) {
-    ++backend_->calls;
-    backend_->logger->flush();
-  }
+  backend_->queue.LookAfter();
 }
 
 void Log::Reopen() {
   for (const auto& output : backend_->outputs) output->Reopen();
 }
 
-bool Log::Drain(Duration patience) const {
-  const auto until = std::chrono::steady_clock::now() + patience;
-  const std::uint64_t taken = backend_->taken.load(std::memory_order_acquire);
-  while (backend_->turnstile->passed() + backend_->pool->overrun_counter() < taken) {
-    if (std::chrono::steady_clock::now() > until) return false;
-    std::this_thread::sleep_for(std::chrono::microseconds(200));
-  }
-  return true;
-}
+bool Log::Drain(Duration patience) const { return backend_->queue.Drain(patience); }
+
+std::size_t Log::Unwritten() const { return backend_->queue.unwritten(); }
 
 bool Log::Stop(Duration patience) {
-  if (stage_ != Stage::kQueued) return stage_ == Stage::kDirect;
+  if (const auto stage = backend_->queue.stage(); stage != LineQueue::Stage::kQueued) return stage == LineQueue::Stage::kDirect;
   {
     const std::lock_guard lock(keeper_mutex_);
     keeper_stop_ = true;
   }
   keeper_woken_.notify_all();
   if (keeper_.joinable()) keeper_.join();
-  if (backend_->logger) Tick();  // what was lost at the end
-  const bool drained = Drain(patience);
-  stage_.store(drained ? Stage::kDirect : Stage::kAbandoned, std::memory_order_release);
-  // Writes what came in between first. The library's front holds it weakly: who has it still in hand is waited for.
-  if (drained) backend_->pool.reset();
-  return drained;
+  Tick();  // what was lost at the end
+  if (!backend_->queue.Stop(patience)) return false;
+  if (backend_->writer.joinable()) backend_->writer.join();
+  return true;
 }
 
 }  // namespace inferd::logging

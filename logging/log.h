@@ -1,6 +1,6 @@
 // The log of a process: takes events from any thread in well under a microsecond and never makes the caller wait, whatever becomes of what
-// is written to. Behind it a bounded queue (spdlog's) and one thread that hands the lines to the outputs. A full queue loses its oldest
-// lines; they are counted, and a line says so.
+// is written to. Behind it a bounded queue (line_queue.h) and one thread that hands the lines to the outputs, errors at once and others
+// within LineQueue::kNap. A full queue loses its oldest lines; they are counted, and a line says so.
 #pragma once
 
 #include <array>
@@ -18,6 +18,7 @@
 #include "logging/counters.h"
 #include "logging/event.h"
 #include "logging/events.h"
+#include "logging/line_queue.h"
 #include "runtime/base/clock.h"
 
 namespace inferd::logging {
@@ -33,6 +34,8 @@ struct Levels {
 struct LogOptions {
   std::size_t queue = 8192;  // lines that may wait
   bool keeper = true;        // a thread that calls Tick
+  Duration nap = LineQueue::kNap;
+  int naps = LineQueue::kNaps;
 };
 
 class Log {
@@ -64,9 +67,10 @@ class Log {
     if constexpr (kInfo.type.burst > 0 && IndexOf(kInfo) < kEvents) {
       if (!Allow(IndexOf(kInfo))) return;
     }
-    std::string& bytes = Scratch();
-    Encode(event, sequence_.fetch_add(1, std::memory_order_relaxed), about, bytes);
-    Submit(level, bytes);
+    LineQueue::Entry& entry = Scratch();
+    entry.level = level;
+    Encode(event, sequence_.fetch_add(1, std::memory_order_relaxed), about, entry.bytes);
+    Submit(entry);
   }
 
   // Reports what was lost or left out since, and has the outputs look after themselves. The keeper does it four times a second. Never
@@ -76,6 +80,8 @@ class Log {
   void Reopen();
   // Waits until every line that was taken so far is written or lost; false when that takes longer.
   bool Drain(Duration patience) const;
+  // Lines that are taken and not written yet. Async-signal-safe: a process that crashes may wait a little for them.
+  std::size_t Unwritten() const;
   // Drains and ends the threads; later lines are written at once, by the caller. False when an output hangs: its thread is left behind,
   // later lines are lost and counted, and the process should leave by _exit. Idempotent, one caller at a time; other threads may write
   // meanwhile.
@@ -89,10 +95,10 @@ class Log {
     std::atomic<std::uint64_t> left_out{0};
   };
 
-  static std::string& Scratch();
+  static LineQueue::Entry& Scratch();
   bool Allow(std::size_t event);
   void ReportLeftOut(std::size_t event);
-  void Submit(Level level, std::string& bytes);
+  void Submit(LineQueue::Entry& entry);
   void Keep();
 
   const Clock& clock_;
@@ -101,14 +107,8 @@ class Log {
   std::atomic<std::uint64_t> sequence_{1};
   std::array<Repeats, kEvents> repeats_{};
   std::unique_ptr<Backend> backend_;
-  std::uint64_t overrun_reported_ = 0;
+  std::uint64_t lost_reported_ = 0;
   WallTime ticked_{};
-  enum class Stage : std::uint8_t {
-    kQueued,     // lines go through the queue
-    kDirect,     // the queue's thread has ended: whoever writes hands them to the outputs
-    kAbandoned,  // an output hangs, and whoever wrote to it would hang with it
-  };
-  std::atomic<Stage> stage_{Stage::kQueued};
 
   const bool keeps_;
   std::mutex keeper_mutex_;

@@ -42,8 +42,9 @@ repeat at most that often in ten seconds; `log_lines_left_out` counts the rest.
 `inferd-20261122T000000.123Z.log`, then compressed, and removed by number, age or size of all (`logs.rotate.keep`, `keep_for`,
 `keep_bytes`). While the disk is full, read-only or gone the daemon serves on; writing resumes by itself.
 
-To rotate with logrotate instead, switch inferd's own rotation off and let logrotate move the file. inferd notices within a quarter of a
-second, or at once on SIGHUP; neither loses a line:
+To rotate with logrotate instead, switch inferd's own rotation off and let logrotate move the file (the package has this snippet as
+`/usr/share/inferd/logrotate.conf`). inferd notices within a quarter of a second, or at once on SIGHUP, and makes a new file; no line is
+lost. It takes over a file that logrotate has made (`create`), too, but that one must belong to its user. Leave the audit log to inferd.
 
 ```yaml
 logs: {file: /var/log/inferd/inferd.log, rotate: {size: 0, every: 0s}}
@@ -57,7 +58,7 @@ logs: {file: /var/log/inferd/inferd.log, rotate: {size: 0, every: 0s}}
 	delaycompress
 	missingok
 	notifempty
-	create
+	nocreate
 }
 ```
 
@@ -86,7 +87,7 @@ they need one with the role admin from elsewhere than this machine. From this ma
 plane but the probes, are open to who calls it by a loopback name or address, the address listened on or its host name: a web page that had
 its own name lead to 127.0.0.1 (DNS rebinding) is refused.
 
-![Steps of the engine in a trace of five requests](images/trace.png)
+![A trace: the steps of an engine, its worker, two requests that have ended and one that runs](images/trace.png)
 
 The trace opens in Perfetto, Chrome's tracing page and speedscope; docs/images/trace.mjs makes this picture of a running daemon with the last.
 

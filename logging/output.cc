@@ -19,7 +19,7 @@
 namespace inferd::logging {
 namespace {
 
-constexpr Duration kTick = std::chrono::milliseconds(250);
+constexpr Duration kFileTick = std::chrono::milliseconds(250);
 constexpr int kPatienceMs = 1000;
 // What a pipe that poll calls writable takes without waiting (pipe(7), PIPE_BUF).
 constexpr std::size_t kPiece = 4096;
@@ -49,7 +49,7 @@ std::string LossLine(const Loss& loss, std::string_view where, WallTime now) {
 }
 
 void Output::sink_it_(const spdlog::details::log_msg& message) {
-  if (message.time < ticked_ || message.time - ticked_ >= kTick) {
+  if (message.time < ticked_ || message.time - ticked_ >= kFileTick) {
     ticked_ = message.time;
     Tick();
   }
@@ -168,8 +168,15 @@ bool IsJournal(int fd) {
   return std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino) == named;
 }
 
+int SendToJournal(const iovec* fields, int n, const char* socket) {
+  return ::access(socket, F_OK) == 0 ? ::sd_journal_sendv(fields, n) : -errno;
+}
+
 JournalOutput::JournalOutput(const Clock& clock, LogCounters& counters, Wants wants, Send send)
-    : Output(std::move(wants)), clock_(clock), counters_(counters), send_(send ? std::move(send) : Send(::sd_journal_sendv)) {}
+    : Output(std::move(wants)),
+      clock_(clock),
+      counters_(counters),
+      send_(send ? std::move(send) : [](const iovec* fields, int n) { return SendToJournal(fields, n); }) {}
 
 bool JournalOutput::Enter(const Line& line) {
   std::vector<std::string> fields = JournalFields(line);

@@ -93,10 +93,13 @@ class StreamOutput final : public Output {
 // Whether systemd has connected `fd` to its journal: JOURNAL_STREAM names the device and inode (systemd.exec(5)).
 bool IsJournal(int fd);
 
+// sd_journal_sendv(3), but where there is no journal it says so: -ENOENT instead of 0. `socket`: where the journal listens.
+int SendToJournal(const iovec* fields, int n, const char* socket = "/run/systemd/journal/socket");
+
 // An entry that the journal does not take is lost; the next one that it takes comes behind a report.
 class JournalOutput final : public Output {
  public:
-  // sd_journal_sendv(3): 0, or a negative errno.
+  // 0, or a negative errno.
   using Send = std::function<int(const iovec* fields, int n)>;
 
   // `send`: where entries go instead of the journal of this machine.

@@ -17,6 +17,7 @@
 #include <system_error>
 #include <utility>
 
+#include "runtime/base/errno_text.h"
 #include "runtime/base/thread.h"
 
 namespace inferd::logging {
@@ -28,6 +29,7 @@ namespace fs = std::filesystem;
 constexpr auto kPeriod = std::chrono::hours(1);
 constexpr std::string_view kGz = ".gz";
 constexpr std::string_view kUnfinished = ".gz.new";
+constexpr int kLastYear = 2200;           // of a stamp: int64 nanoseconds end in 2262
 constexpr std::size_t kStampLength = 20;  // 20261122T045000.123Z
 
 std::string Stamp(WallTime time) {
@@ -51,15 +53,13 @@ std::optional<WallTime> ParseStamp(std::string_view text) {
   };
   const int year = number(0, 4), month = number(4, 2), day = number(6, 2);
   const int hour = number(9, 2), minute = number(11, 2), second = number(13, 2), milli = number(16, 3);
-  if (year < 0 || month < 1 || day < 1 || hour < 0 || minute < 0 || second < 0 || milli < 0) return std::nullopt;
+  if (year < 1970 || year > kLastYear || month < 1 || day < 1 || hour < 0 || minute < 0 || second < 0 || milli < 0) return std::nullopt;
   const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day))};
   if (!date.ok()) return std::nullopt;
   return WallTime(std::chrono::sys_days(date)) + std::chrono::hours(hour) + std::chrono::minutes(minute) + std::chrono::seconds(second) +
          std::chrono::milliseconds(milli);
 }
-
-std::string ErrnoText(int error) { return std::generic_category().message(error); }
 
 struct Fd {
   explicit Fd(int f) : fd(f) {}
@@ -77,8 +77,11 @@ std::string RotatedName(const std::string& path, WallTime now) {
   const fs::path file(path);
   const std::string prefix = (file.parent_path() / file.stem()).string() + "-";
   const std::string suffix = file.extension().string();
+  // Names are in the order of the files also when the clock was set back.
+  const std::vector<RotatedFile> before = ListRotated(path);
+  const WallTime first = before.empty() ? now : std::max(now, before.back().time + std::chrono::milliseconds(1));
   std::error_code ignored;
-  for (WallTime time = now;; time += std::chrono::milliseconds(1)) {
+  for (WallTime time = first;; time += std::chrono::milliseconds(1)) {
     std::string name = prefix + Stamp(time) + suffix;
     if (!fs::exists(name, ignored) && !fs::exists(name + std::string(kGz), ignored)) return name;
   }
@@ -198,9 +201,19 @@ void Housekeeper::Wake() {
 
 void Housekeeper::Tidy() {
   const std::lock_guard one_at_a_time(tidying_);
+  std::error_code error;
+  const fs::path folder = fs::path(path_).parent_path();
+  if (const fs::directory_iterator readable(folder.empty() ? "." : folder, error); error) {
+    if (error != std::errc::no_such_file_or_directory) {
+      trouble_("rotated files are neither compressed nor removed: the folder cannot be read: " + error.message());
+    }
+    return;
+  }
   const auto remove = [this] {
     for (const RotatedFile& file : OverLimits(ListRotated(path_), retention_, clock_.WallNow())) {
       if (::unlink(file.path.c_str()) != 0 && errno != ENOENT) trouble_(file.path + " cannot be removed: " + ErrnoText(errno));
+      // What a process that was killed had compressed of it.
+      if (!file.compressed) ::unlink((file.path + std::string(kUnfinished)).c_str());
     }
   };
   remove();  // nothing is compressed only to be removed

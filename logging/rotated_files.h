@@ -32,7 +32,7 @@ struct RotatedFile {
   WallTime time{};  // of the rotation
 };
 
-// Where the log `path` goes when it is rotated at `now`.
+// Where the log `path` goes when it is rotated at `now`: behind all that were rotated before.
 std::string RotatedName(const std::string& path, WallTime now);
 
 // The rotated files of the log `path`, oldest first. Empty when the folder cannot be read.

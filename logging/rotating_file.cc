@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/base/errno_text.h"
+
 namespace inferd::logging {
 namespace {
 
@@ -37,8 +39,6 @@ void ForEachBlock(int fd, std::uint64_t from, std::uint64_t to, const std::funct
     lines.erase(0, end);
   }
 }
-
-std::string ErrnoText(int error) { return std::generic_category().message(error); }
 
 }  // namespace
 

@@ -12,8 +12,6 @@ namespace {
 using engine::Outcome;
 using engine::RequestRecord;
 
-bool Reached(MonotonicTime time) { return time != MonotonicTime{}; }
-
 // Ids of children follow from their parent's, so that the same record always gives the same spans. (splitmix64's finalizer.)
 std::string ChildId(std::string_view parent, std::uint64_t n) {
   std::uint64_t x = 0;

@@ -20,8 +20,6 @@ using engine::Outcome;
 using engine::RequestRecord;
 using prometheus::Histogram;
 
-bool Reached(MonotonicTime t) { return t != MonotonicTime{}; }
-
 // Over both endpoints and every outcome.
 double Sum(const std::array<Ledger::Totals, kEndpoints>& totals, std::array<std::uint64_t, engine::kOutcomes> Ledger::Totals::*counts) {
   double sum = 0;

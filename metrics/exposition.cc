@@ -20,14 +20,13 @@ namespace {
 
 using prometheus::ClientMetric;
 using prometheus::MetricFamily;
-using prometheus::MetricType;
 
-std::string_view TypeName(MetricType type) {
+std::string_view TypeName(prometheus::MetricType type) {
   switch (type) {
-    case MetricType::Counter: return "counter";
-    case MetricType::Gauge: return "gauge";
-    case MetricType::Histogram: return "histogram";
-    case MetricType::Summary: return "summary";
+    case prometheus::MetricType::Counter: return "counter";
+    case prometheus::MetricType::Gauge: return "gauge";
+    case prometheus::MetricType::Histogram: return "histogram";
+    case prometheus::MetricType::Summary: return "summary";
     default: return "untyped";
   }
 }
@@ -85,7 +84,8 @@ class Writer {
     std::string_view name = family.name;
     constexpr std::string_view kTotal = "_total";
     // OpenMetrics names a counter without the suffix that its samples carry.
-    if (format_ == Format::kOpenMetrics && family.type == MetricType::Counter && name.ends_with(kTotal)) name.remove_suffix(kTotal.size());
+    if (format_ == Format::kOpenMetrics && family.type == prometheus::MetricType::Counter && name.ends_with(kTotal))
+      name.remove_suffix(kTotal.size());
     out_.append("# HELP ").append(name).append(" ");
     AppendEscaped(out_, family.help, format_ == Format::kOpenMetrics);
     out_.append("\n# TYPE ").append(name).append(" ").append(TypeName(family.type)).append("\n");
@@ -125,12 +125,12 @@ class Writer {
 
   void Series(const MetricFamily& family, const ClientMetric& metric) {
     switch (family.type) {
-      case MetricType::Counter:
+      case prometheus::MetricType::Counter:
         BeginSample(family.name, "");
         AppendNumber(out_, metric.counter.value);
         EndSample(0);
         return;
-      case MetricType::Histogram: Histogram(family.name, metric.histogram); return;
+      case prometheus::MetricType::Histogram: Histogram(family.name, metric.histogram); return;
       default:
         BeginSample(family.name, "");
         AppendNumber(out_, metric.gauge.value);

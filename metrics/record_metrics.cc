@@ -54,8 +54,6 @@ Witness WitnessOf(const RequestRecord& record) {
           record.received_wall + (record.ended - record.received)};
 }
 
-bool Reached(MonotonicTime t) { return t != MonotonicTime{}; }
-
 }  // namespace
 
 struct RecordMetrics::RequestSeries {

@@ -10,7 +10,6 @@ namespace {
 
 using prometheus::ClientMetric;
 using prometheus::MetricFamily;
-using prometheus::MetricType;
 
 std::vector<Labels> MakeLabels(const MetricFamily& family, const ClientMetric& metric) {
   std::vector<Label> base;
@@ -20,7 +19,7 @@ std::vector<Labels> MakeLabels(const MetricFamily& family, const ClientMetric& m
     labels.push_back({std::string(kMetricName), name});
     return labels;
   };
-  if (family.type != MetricType::Histogram) return {Labels::From(with(family.name))};
+  if (family.type != prometheus::MetricType::Histogram) return {Labels::From(with(family.name))};
   std::vector<Labels> all;
   for (const ClientMetric::Bucket& bucket : metric.histogram.bucket) {
     auto labels = with(family.name + "_bucket");
@@ -51,7 +50,7 @@ const std::vector<Labels>& SampleMaker::LabelsOf(const MetricFamily& family, con
   key_.assign(family.name);
   for (const ClientMetric::Label& label : metric.label) key_.append(1, '\xFF').append(label.name).append(1, '\xFF').append(label.value);
   Known& known = known_[key_];
-  const std::size_t wanted = family.type == MetricType::Histogram ? metric.histogram.bucket.size() + 2 : 1;
+  const std::size_t wanted = family.type == prometheus::MetricType::Histogram ? metric.histogram.bucket.size() + 2 : 1;
   if (known.labels.size() != wanted) known.labels = MakeLabels(family, metric);
   known.round = round_;
   return known.labels;
@@ -66,8 +65,8 @@ std::vector<SeriesValue> SampleMaker::Make(std::span<const MetricFamily> familie
       const std::vector<Labels>& labels = LabelsOf(family, metric);
       ++used;
       switch (family.type) {
-        case MetricType::Counter: values.push_back({labels[0], metric.counter.value}); break;
-        case MetricType::Histogram: {
+        case prometheus::MetricType::Counter: values.push_back({labels[0], metric.counter.value}); break;
+        case prometheus::MetricType::Histogram: {
           std::size_t i = 0;
           for (const ClientMetric::Bucket& bucket : metric.histogram.bucket)
             values.push_back({labels[i++], static_cast<double>(bucket.cumulative_count)});

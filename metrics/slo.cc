@@ -10,8 +10,6 @@ using engine::Outcome;
 using engine::RefusalReason;
 using engine::RequestRecord;
 
-bool Reached(MonotonicTime t) { return t != MonotonicTime{}; }
-
 constexpr int kClientClosedRequest = 499;
 
 bool ClientLeft(const RequestRecord& record) { return record.outcome == Outcome::kCancelled && record.http_status == kClientClosedRequest; }

@@ -73,6 +73,32 @@ void AppendFish(const CLI::App& app, const std::string& program, const std::stri
   }
 }
 
+// 'name:description' of each, as zsh's _describe takes them.
+std::string ZshQuoted(const std::string& name, const std::string& description) {
+  std::string out = " '" + name + ":";
+  for (const char c : description) out += c == '\'' ? "'\\''" : std::string(1, c);
+  return out + "'";
+}
+
+std::string ZshOptions(const CLI::App& app) {
+  std::string text;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_snames()) text += ZshQuoted("-" + name, option->get_description());
+    for (const std::string& name : option->get_lnames()) text += ZshQuoted("--" + name, option->get_description());
+  }
+  return text;
+}
+
+void AppendZsh(const CLI::App& app, const std::string& path, const std::string& inherited, std::string& text) {
+  std::string commands;
+  for (const CLI::App* command : app.get_subcommands(nullptr)) commands += ZshQuoted(command->get_name(), command->get_description());
+  text +=
+      "  '" + path + "')\n    commands=(" + commands + " )\n    options=(" + ZshOptions(app) + (path.empty() ? "" : inherited) + " ) ;;\n";
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    AppendZsh(*command, path.empty() ? command->get_name() : path + " " + command->get_name(), inherited, text);
+  }
+}
+
 }  // namespace
 
 std::string BashCompletion(const CLI::App& app) {
@@ -98,6 +124,26 @@ std::string FishCompletion(const CLI::App& app) {
   std::string text = "# fish completion for " + app.get_name() + "\n";
   AppendFish(app, app.get_name(), "", text);
   return text;
+}
+
+std::string ZshCompletion(const CLI::App& app) {
+  std::string names;
+  CommandNames(app, names);
+  std::string text = "#compdef " + app.get_name() + "\nlocal -a commands options\nlocal at= i\n";
+  if (!names.empty()) {
+    text += "for ((i = 2; i < CURRENT; i++)); do\n  case $words[i] in\n    " + names + ") at+=${at:+ }$words[i] ;;\n  esac\ndone\n";
+  }
+  text += "case $at in\n";
+  std::string inherited;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      if (name != "help") inherited += ZshQuoted("--" + name, option->get_description());
+    }
+  }
+  AppendZsh(app, "", inherited, text);
+  return text +
+         "esac\nif [[ $words[CURRENT] == -* ]]; then\n  _describe -o option options\nelif (( $#commands )); then\n"
+         "  _describe command commands\nelse\n  _files\nfi\n";
 }
 
 }  // namespace inferd::packaging

@@ -13,5 +13,7 @@ namespace inferd::packaging {
 std::string BashCompletion(const CLI::App& app);
 // A script for fish, with the descriptions.
 std::string FishCompletion(const CLI::App& app);
+// A function for zsh, with the descriptions: commands, or options after a dash; files where no command is left.
+std::string ZshCompletion(const CLI::App& app);
 
 }  // namespace inferd::packaging

@@ -67,6 +67,7 @@ void WriteAll(const fs::path& templates, const fs::path& folder, const std::stri
   for (const CLI::App* app : {&inferd, &inferctl}) {
     Write(folder / (app->get_name() + ".bash"), BashCompletion(*app));
     Write(folder / (app->get_name() + ".fish"), FishCompletion(*app));
+    Write(folder / (app->get_name() + ".zsh"), ZshCompletion(*app));
   }
   Write(folder / "sysctl.conf", SysctlConf());
 }

@@ -3,11 +3,13 @@ tests/integration; standard library only.
 
 A test function takes no argument, or one: what `make_argument` gives. The last line printed is "N passed, N failed, N skipped".
 """
+import concurrent.futures
 import importlib.util
 import inspect
 import os
 import pathlib
 import re
+import subprocess
 import sys
 import time
 import traceback
@@ -84,3 +86,19 @@ def run(tests, make_argument=None):
         print(f"failed: {name}")
     print(f"{passed} passed, {len(failed)} failed, {skipped} skipped", flush=True)
     return 1 if failed or not (passed or skipped) else 0
+
+
+def run_files(files, first, jobs, command, environment=None):
+    """Runs `command(file)`, a process each, `jobs` at a time; prints the output of each when it has ended. `first` names the files (stems) that
+    take longest and are begun first. Returns the process's exit code."""
+    def one(file):
+        done = subprocess.run([str(part) for part in command(file)], env=environment and environment(file), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+        print(f"== {file.stem}\n{done.stdout}", end="", flush=True)
+        if done.returncode < 0:
+            print(f"{file.stem} was ended by signal {-done.returncode}", flush=True)
+        return done.returncode
+
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        codes = list(pool.map(one, sorted(files, key=lambda file: (file.stem not in first, file.stem))))
+    return 1 if any(codes) else 0

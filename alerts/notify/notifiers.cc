@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "alerts/notify/queue_json.h"
+#include "runtime/base/thread.h"
 
 namespace inferd::alerts {
 namespace {
@@ -117,7 +118,10 @@ Result<> Notifiers::Test(const std::string& name) {
   const Notification alert = TestAlert(name, clock_.WallNow());
   std::vector<std::future<Result<>>> outcomes;
   for (const auto& [dispatcher, patience] : targets) {
-    outcomes.push_back(std::async(std::launch::async, [&alert, to = dispatcher, within = patience] { return to->Test(alert, within); }));
+    outcomes.push_back(std::async(std::launch::async, [&alert, to = dispatcher, within = patience] {
+      const ThreadSetup thread("notify-test");
+      return to->Test(alert, within);
+    }));
   }
   Result<> all;
   for (std::future<Result<>>& outcome : outcomes) {

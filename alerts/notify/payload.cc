@@ -7,18 +7,15 @@
 #include <array>
 #include <cstdio>
 #include <ctime>
-#include <nlohmann/json.hpp>
 #include <optional>
+
+#include "alerts/notify/json_text.h"
 
 namespace inferd::alerts {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 // What Alertmanager's webhooks say of an end that has not come: Go's zero time.
 constexpr std::string_view kNoTime = "0001-01-01T00:00:00Z";
-
-std::string Dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 Json LabelsJson(const metrics::Labels& labels) {
   Json json = Json::object();

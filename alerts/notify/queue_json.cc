@@ -38,7 +38,7 @@ std::optional<std::vector<std::pair<std::string, std::string>>> Texts(const Json
   return texts;
 }
 
-std::optional<AlertQueue::Item> FromJson(const Json& json) {
+std::optional<AlertQueue::Item> ItemFromJson(const Json& json) {
   if (!json.is_object()) return std::nullopt;
   const auto is = [&](const char* key, bool (Json::*kind)() const noexcept) { return json.contains(key) && (json[key].*kind)(); };
   const auto labels = Texts(json, "labels");
@@ -84,7 +84,7 @@ Result<QueueItems> ParseQueuesJson(std::string_view text) {
   for (const auto& [name, queue] : json.items()) {
     if (!queue.is_array()) return wrong();
     for (const Json& one : queue) {
-      auto item = FromJson(one);
+      auto item = ItemFromJson(one);
       if (!item) return wrong();
       items[name].push_back(std::move(*item));
     }

@@ -1,18 +1,15 @@
 // Silences as Alertmanager's API v2 writes them (https://github.com/prometheus/alertmanager, api/v2/openapi.yaml: gettableSilence,
 // postableSilence).
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "alerts/notify/json_text.h"
 #include "alerts/notify/payload.h"
 #include "alerts/notify/silences.h"
 
 namespace inferd::alerts {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using metrics::MatchKind;
-
-std::string Dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 Json ToJson(const Silence& silence, WallTime now) {
   Json matchers = Json::array();
@@ -60,7 +57,7 @@ Result<WallTime> TimeOf(const Json& json, const char* key, bool required) {
   return *time;
 }
 
-Result<Silence> FromJson(const Json& json) {
+Result<Silence> SilenceFromJson(const Json& json) {
   if (!json.is_object()) return Wrong("a silence must be an object");
   Silence silence;
   INFERD_ASSIGN_OR_RETURN(silence.id, TextOf(json, "id", false));
@@ -98,7 +95,7 @@ std::string SilenceJson(const Silence& silence, WallTime now) { return Dump(ToJs
 Result<Silence> ParseSilenceJson(std::string_view text) {
   const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (json.is_discarded()) return Wrong("the body is not valid JSON");
-  return FromJson(json);
+  return SilenceFromJson(json);
 }
 
 Result<std::vector<Silence>> ParseSilencesJson(std::string_view text) {
@@ -106,7 +103,7 @@ Result<std::vector<Silence>> ParseSilencesJson(std::string_view text) {
   if (json.is_discarded() || !json.is_array()) return Wrong("is not a list of silences");
   std::vector<Silence> silences;
   for (const Json& one : json) {
-    INFERD_ASSIGN_OR_RETURN(Silence silence, FromJson(one));
+    INFERD_ASSIGN_OR_RETURN(Silence silence, SilenceFromJson(one));
     silences.push_back(std::move(silence));
   }
   return silences;

@@ -21,7 +21,7 @@ std::string ModelObject(const ServedModel& model) {
   return text;
 }
 
-HttpResponse Json(std::string body, int status = 200) {
+HttpResponse JsonAnswer(std::string body, int status = 200) {
   HttpResponse response;
   response.status = status;
   response.body = std::move(body);
@@ -60,13 +60,13 @@ HttpResponse Call::Models() {
     first = false;
     body += ModelObject(*model);
   }
-  return Finish(Json(body + "]}"));
+  return Finish(JsonAnswer(body + "]}"));
 }
 
 HttpResponse Call::OneModel() {
   const auto model = FindModel(model_id_, true);
   if (!model) return Answer(model.error());
-  return Finish(Json(ModelObject(**model)));
+  return Finish(JsonAnswer(ModelObject(**model)));
 }
 
 HttpResponse Call::Tokenize(const std::string& body) {
@@ -81,7 +81,7 @@ HttpResponse Call::Tokenize(const std::string& body) {
     if (i > 0) text += ',';
     text += std::to_string(tokens[i]);
   }
-  return Finish(Json(text + R"(],"count":)" + std::to_string(tokens.size()) + "}"));
+  return Finish(JsonAnswer(text + R"(],"count":)" + std::to_string(tokens.size()) + "}"));
 }
 
 HttpResponse Call::Detokenize(const std::string& body) {
@@ -97,7 +97,7 @@ HttpResponse Call::Detokenize(const std::string& body) {
   logging::AppendJsonString(decoded, text);
   text += R"(,"content":)";
   logging::AppendJsonString(decoded, text);
-  return Finish(Json(text + "}"));
+  return Finish(JsonAnswer(text + "}"));
 }
 
 HttpResponse Call::Health(bool readiness_only) {
@@ -129,7 +129,7 @@ HttpResponse Call::Health(bool readiness_only) {
     if (!body.ends_with('[')) body += ',';
     logging::AppendJsonString(reason, body);
   }
-  HttpResponse response = Json(body + "]}", healthy ? 200 : 503);
+  HttpResponse response = JsonAnswer(body + "]}", healthy ? 200 : 503);
   if (!ready) response.Set("Retry-After", "5");
   response.Set("Cache-Control", "no-store");
   return Finish(std::move(response));

@@ -11,9 +11,9 @@
 #include <ctime>
 #include <memory>
 #include <optional>
-#include <system_error>
 
 #include "metrics/family.h"
+#include "runtime/base/errno_text.h"
 
 namespace inferd::metrics {
 namespace {
@@ -27,7 +27,7 @@ std::optional<double> ExpiryOf(const X509& certificate) {
 // The earliest expiry of all certificates in the file: a chain is as good as its first link to break.
 Result<double> EarliestExpiry(const std::string& path) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
-  if (!file) return Error(Code::kIo, path + ": " + std::generic_category().message(errno));
+  if (!file) return Error(Code::kIo, path + ": " + ErrnoText(errno));
   std::optional<double> earliest;
   for (;;) {
     const std::unique_ptr<X509, void (*)(X509*)> certificate(PEM_read_X509(file.get(), nullptr, nullptr, nullptr), X509_free);

@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "metrics/family.h"
+#include "runtime/base/errno_text.h"
 
 namespace inferd::metrics {
 
@@ -17,7 +18,7 @@ Result<> ClockCollector::Collect(MonotonicTime /*now*/, Families& families) {
     families.push_back(OneSeries(Metric::kClockSynchronized, std::filesystem::exists(timesyncd_ + "/synchronized", unknown) ? 1 : 0));
     return {};
   }
-  if (verdict < 0) return Error(Code::kIo, "adjtimex: " + std::generic_category().message(error));
+  if (verdict < 0) return Error(Code::kIo, "adjtimex: " + ErrnoText(error));
   const double unit = (state.status & STA_NANO) != 0 ? 1e-9 : 1e-6;
   families.push_back(OneSeries(Metric::kClockOffset, static_cast<double>(state.offset) * unit));
   families.push_back(OneSeries(Metric::kClockSynchronized, verdict != TIME_ERROR && (state.status & STA_UNSYNC) == 0 ? 1 : 0));

@@ -3,9 +3,9 @@
 #include <sys/statvfs.h>
 
 #include <cerrno>
-#include <system_error>
 
 #include "metrics/family.h"
+#include "runtime/base/errno_text.h"
 
 namespace inferd::metrics {
 
@@ -15,7 +15,7 @@ Result<> DiskCollector::Collect(MonotonicTime /*now*/, Families& families) {
   for (const std::string& path : paths_) {
     struct statvfs now {};
     if (::statvfs(path.c_str(), &now) != 0) {
-      if (result) result = Error(Code::kIo, path + ": " + std::generic_category().message(errno));
+      if (result) result = Error(Code::kIo, path + ": " + ErrnoText(errno));
       continue;
     }
     // f_bavail: what is left for processes without privileges.

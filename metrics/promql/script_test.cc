@@ -20,7 +20,7 @@ namespace {
 using Complaint = std::optional<std::string>;
 
 // Equal but for a millionth, relatively.
-bool AlmostEqual(double a, double b) {
+bool Agrees(double a, double b) {
   if (IsStale(a) || IsStale(b)) return IsStale(a) && IsStale(b);
   if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && std::isnan(b);
   if (a == b) return true;
@@ -45,7 +45,7 @@ Complaint CompareSamples(const Labels& labels, const std::vector<Sample>& wanted
     const auto text = [&](const std::vector<Sample>& samples) {
       return i < samples.size() ? FormatValue(samples[i].value) + " at " + FormatDuration(samples[i].time) : std::string("nothing more");
     };
-    if (i < wanted.size() && i < got.size() && wanted[i].time == got[i].time && AlmostEqual(wanted[i].value, got[i].value)) continue;
+    if (i < wanted.size() && i < got.size() && wanted[i].time == got[i].time && Agrees(wanted[i].value, got[i].value)) continue;
     return labels.ToString() + ": expected " + text(wanted) + ", got " + text(got);
   }
   return std::nullopt;
@@ -76,7 +76,7 @@ Complaint CompareVector(const EvalCommand& eval, const Vector& vector) {
       return sample.labels.ToString() + " is at place " + std::to_string(i + 1) + ", expected at " + std::to_string(position + 1);
     }
     const NotedValue& wanted = found->values[0];
-    if (wanted.kind != NotedValue::Kind::kValue || !AlmostEqual(wanted.value, sample.value)) {
+    if (wanted.kind != NotedValue::Kind::kValue || !Agrees(wanted.value, sample.value)) {
       return sample.labels.ToString() + ": expected " + FormatValue(wanted.value) + ", got " + FormatValue(sample.value);
     }
   }
@@ -97,7 +97,7 @@ Complaint CompareValue(const EvalCommand& eval, const Value& value) {
   if (eval.scalar) {
     const auto* scalar = std::get_if<ScalarValue>(&value);
     if (scalar == nullptr) return "expected a scalar";
-    if (AlmostEqual(*eval.scalar, scalar->value)) return std::nullopt;
+    if (Agrees(*eval.scalar, scalar->value)) return std::nullopt;
     return "expected " + FormatValue(*eval.scalar) + ", got " + FormatValue(scalar->value);
   }
   if (const auto* vector = std::get_if<Vector>(&value)) return CompareVector(eval, *vector);
@@ -238,7 +238,7 @@ class Runner {
       for (const Sample& sample : series.samples) {
         if (sample.time != eval.start) continue;
         const auto found = wanted.find(series.labels);
-        if (found == wanted.end() || !AlmostEqual(found->second, sample.value)) {
+        if (found == wanted.end() || !Agrees(found->second, sample.value)) {
           return "as a step of a range query " + series.labels.ToString() + " is " + FormatValue(sample.value);
         }
         wanted.erase(found);

@@ -14,7 +14,7 @@ namespace inferd::metrics::promql {
 namespace {
 
 constexpr std::size_t kMostValues = 1'000'000;
-constexpr bool IsSpace(char c) { return c == ' ' || c == '\t'; }
+constexpr bool IsBlank(char c) { return c == ' ' || c == '\t'; }
 
 // Takes a number off the front. No hexadecimal: 0x3 is three more zeros.
 std::optional<double> TakeNumber(std::string_view& text) {
@@ -89,7 +89,7 @@ Result<> ParseItem(std::string_view item, std::vector<NotedValue>& values) {
 Result<std::vector<NotedValue>> ParseNotedValues(std::string_view text) {
   std::vector<NotedValue> values;
   while (true) {
-    while (!text.empty() && IsSpace(text.front())) text.remove_prefix(1);
+    while (!text.empty() && IsBlank(text.front())) text.remove_prefix(1);
     if (text.empty()) return values;
     if (values.size() > kMostValues) return Error(Code::kResourceExhausted, "more than " + std::to_string(kMostValues) + " values");
     if (text.starts_with("{{")) {
@@ -107,7 +107,7 @@ Result<std::vector<NotedValue>> ParseNotedValues(std::string_view text) {
       values.insert(values.end(), *times + 1, {.kind = NotedValue::Kind::kNativeHistogram});
       continue;
     }
-    const auto length = static_cast<std::size_t>(std::ranges::find_if(text, IsSpace) - text.begin());
+    const auto length = static_cast<std::size_t>(std::ranges::find_if(text, IsBlank) - text.begin());
     INFERD_RETURN_IF_ERROR(ParseItem(text.substr(0, length), values));
     text.remove_prefix(length);
   }
@@ -116,9 +116,9 @@ Result<std::vector<NotedValue>> ParseNotedValues(std::string_view text) {
 Result<NotedSeries> ParseNotedSeries(std::string_view line) {
   // The name ends at a space that no brace follows, or behind the closing brace.
   std::size_t end = 0;
-  while (end < line.size() && line[end] != '{' && !IsSpace(line[end])) ++end;
+  while (end < line.size() && line[end] != '{' && !IsBlank(line[end])) ++end;
   std::size_t brace = end;
-  while (brace < line.size() && IsSpace(line[brace])) ++brace;
+  while (brace < line.size() && IsBlank(line[brace])) ++brace;
   if (brace < line.size() && line[brace] == '{' && !line.substr(brace).starts_with("{{")) {
     char quote = '\0';
     for (end = brace + 1; end < line.size() && (quote != '\0' || line[end] != '}'); ++end) {

@@ -12,9 +12,10 @@
 #include <limits>
 #include <optional>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
+
+#include "runtime/base/errno_text.h"
 
 // The format, all numbers little-endian:
 //   magic (8 bytes), then records, then a record of length 0
@@ -29,7 +30,7 @@ static_assert(std::endian::native == std::endian::little);
 constexpr std::string_view kMagic = "inferdH1";
 
 Status IoError(const std::string& what, const std::filesystem::path& path) {
-  return {Code::kIo, what + " " + path.string() + ": " + std::generic_category().message(errno)};
+  return {Code::kIo, what + " " + path.string() + ": " + ErrnoText(errno)};
 }
 
 class File {

@@ -10,6 +10,9 @@ using Duration = std::chrono::nanoseconds;
 using MonotonicTime = std::chrono::time_point<std::chrono::steady_clock, Duration>;
 using WallTime = std::chrono::time_point<std::chrono::system_clock, Duration>;
 
+// Records hold the epoch where a time was never reached.
+constexpr bool Reached(MonotonicTime t) { return t != MonotonicTime{}; }
+
 class Clock {
  public:
   virtual ~Clock() = default;

@@ -6,23 +6,19 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
+#include "runtime/base/errno_text.h"
 #include "runtime/base/memory_lock.h"
 
 namespace inferd {
-namespace {
-
-std::string ErrnoText() { return std::generic_category().message(errno); }
-
-}  // namespace
+namespace {}  // namespace
 
 Result<MappedFile> MappedFile::Open(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
     const Code code = errno == ENOENT ? Code::kNotFound : Code::kIo;
-    return Error(code, path + ": cannot open: " + ErrnoText());
+    return Error(code, path + ": cannot open: " + ErrnoText(errno));
   }
   struct stat info {};
   if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
@@ -35,7 +31,7 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
   if (file.size_ > 0) {
     void* data = ::mmap(nullptr, file.size_, PROT_READ, MAP_SHARED, fd, 0);
     if (data == MAP_FAILED) {
-      const std::string why = ErrnoText();
+      const std::string why = ErrnoText(errno);
       ::close(fd);
       return Error(Code::kIo, path + ": cannot map " + std::to_string(file.size_) + " bytes: " + why);
     }

@@ -5,7 +5,8 @@
 
 #include <cerrno>
 #include <string>
-#include <system_error>
+
+#include "runtime/base/errno_text.h"
 
 namespace inferd {
 
@@ -19,7 +20,7 @@ Result<> LockMemory(const void* data, std::size_t bytes, std::string_view what) 
     message += "this process may lock " + std::to_string(limit.rlim_cur) +
                " bytes in all (RLIMIT_MEMLOCK); set LimitMEMLOCK=infinity in the unit, or ulimit -l unlimited";
   } else {
-    message += std::generic_category().message(error);
+    message += ErrnoText(error);
   }
   return Error(Code::kResourceExhausted, std::move(message));
 }

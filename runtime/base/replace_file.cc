@@ -5,7 +5,8 @@
 
 #include <cerrno>
 #include <string>
-#include <system_error>
+
+#include "runtime/base/errno_text.h"
 
 namespace inferd {
 namespace {
@@ -36,7 +37,7 @@ Result<> ReplaceFile(const std::filesystem::path& path, std::string_view text) {
   if (error == 0 && ::rename(aside.c_str(), path.c_str()) != 0) error = errno;
   if (error == 0) return {};
   ::unlink(aside.c_str());
-  return Error(Code::kIo, path.string() + ": cannot be written: " + std::generic_category().message(error));
+  return Error(Code::kIo, path.string() + ": cannot be written: " + ErrnoText(error));
 }
 
 }  // namespace inferd

@@ -44,10 +44,6 @@ std::optional<std::string> BytesOf(std::string_view spelled) {
   return bytes;
 }
 
-tl::unexpected<Status> Corrupt(const gguf::GgufFile& file, std::string_view key, const std::string& what) {
-  return Error(Code::kCorrupt, file.name() + ": key '" + std::string(key) + "': " + what);
-}
-
 }  // namespace
 
 // ---- Construction --------------------------------------------------------------------------------------------------------------

@@ -8,14 +8,14 @@
 #include <fstream>
 #include <set>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
-
-#include "runtime/base/thread.h"
 #endif
+
+#include "runtime/base/errno_text.h"
+#include "runtime/base/thread.h"
 
 namespace inferd::model {
 namespace {
@@ -135,7 +135,7 @@ Result<> PinThread(std::thread::native_handle_type thread, int cpu) {
   CPU_ZERO(&only);
   CPU_SET(static_cast<std::size_t>(cpu), &only);
   if (const int error = ::pthread_setaffinity_np(thread, sizeof(only), &only); error != 0) {
-    return Error(Code::kIo, "cannot bind a compute thread to CPU " + std::to_string(cpu) + ": " + std::generic_category().message(error));
+    return Error(Code::kIo, "cannot bind a compute thread to CPU " + std::to_string(cpu) + ": " + ErrnoText(error));
   }
   return {};
 }

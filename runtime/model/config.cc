@@ -7,11 +7,12 @@
 namespace inferd::model {
 namespace {
 
-struct Name {
+struct ArchitectureEntry {
   Architecture architecture;
   std::string_view name;
 };
-constexpr std::array<Name, 3> kNames{{{Architecture::kLlama, "llama"}, {Architecture::kQwen2, "qwen2"}, {Architecture::kQwen3, "qwen3"}}};
+constexpr std::array<ArchitectureEntry, 3> kArchitectures{
+    {{Architecture::kLlama, "llama"}, {Architecture::kQwen2, "qwen2"}, {Architecture::kQwen3, "qwen3"}}};
 
 // Bounds far above any published model of these families; they keep every later product inside 64 bits.
 constexpr std::uint64_t kMaxLayers = 1024;
@@ -90,13 +91,13 @@ Result<void> ReadRope(const gguf::GgufFile& file, const Reader& reader, ModelCon
 
 }  // namespace
 
-std::string_view ArchitectureName(Architecture architecture) { return kNames[static_cast<std::size_t>(architecture)].name; }
+std::string_view ArchitectureName(Architecture architecture) { return kArchitectures[static_cast<std::size_t>(architecture)].name; }
 
 Result<ModelConfig> ModelConfig::FromGguf(const gguf::GgufFile& file) {
   INFERD_ASSIGN_OR_RETURN(const std::string_view architecture, file.GetString("general.architecture"));
   ModelConfig config;
   bool known = false;
-  for (const Name& name : kNames) {
+  for (const ArchitectureEntry& name : kArchitectures) {
     if (name.name != architecture) continue;
     config.architecture = name.architecture;
     known = true;

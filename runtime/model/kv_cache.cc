@@ -3,9 +3,9 @@
 #include <sys/mman.h>
 
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
+#include "runtime/base/errno_text.h"
 #include "runtime/base/memory_lock.h"
 
 namespace inferd::model {
@@ -28,8 +28,7 @@ Result<KvCache> KvCache::Create(const ModelConfig& config, KvType type, int bloc
   if (data == MAP_FAILED) {
     cache.bytes_ = 0;
     return Error(Code::kResourceExhausted, "cannot reserve " + std::to_string(blocks) + " KV cache blocks of " +
-                                               std::to_string(BlockBytes(config, type)) +
-                                               " bytes: " + std::generic_category().message(errno));
+                                               std::to_string(BlockBytes(config, type)) + " bytes: " + ErrnoText(errno));
   }
   ::madvise(data, cache.bytes_, MADV_HUGEPAGE);
   cache.data_ = data;

@@ -284,30 +284,30 @@ void SplitDeepSeekWords(std::string_view text, std::vector<std::string_view>& wo
 
 // ---- Names ---------------------------------------------------------------------------------------------------------------------
 
-struct Name {
+struct PreTokenizerEntry {
   std::string_view name;
   PreTokenizer pre_tokenizer;
 };
 // As the converters write them. "default" is not here on purpose: the reference cuts differently under that name than under any of these.
-constexpr std::array<Name, 7> kNames{{{"llama-bpe", PreTokenizer::kLlama3},
-                                      {"llama3", PreTokenizer::kLlama3},
-                                      {"llama-v3", PreTokenizer::kLlama3},
-                                      {"qwen2", PreTokenizer::kQwen2},
-                                      {"deepseek-r1-qwen", PreTokenizer::kQwen2},
-                                      {"deepseek-llm", PreTokenizer::kDeepSeekLlm},
-                                      {"gpt-2", PreTokenizer::kGpt2}}};
+constexpr std::array<PreTokenizerEntry, 7> kPreTokenizers{{{"llama-bpe", PreTokenizer::kLlama3},
+                                                           {"llama3", PreTokenizer::kLlama3},
+                                                           {"llama-v3", PreTokenizer::kLlama3},
+                                                           {"qwen2", PreTokenizer::kQwen2},
+                                                           {"deepseek-r1-qwen", PreTokenizer::kQwen2},
+                                                           {"deepseek-llm", PreTokenizer::kDeepSeekLlm},
+                                                           {"gpt-2", PreTokenizer::kGpt2}}};
 
 }  // namespace
 
 std::optional<PreTokenizer> FindPreTokenizer(std::string_view name) {
-  const auto* found = std::ranges::find(kNames, name, &Name::name);
-  if (found == kNames.end()) return std::nullopt;
+  const auto* found = std::ranges::find(kPreTokenizers, name, &PreTokenizerEntry::name);
+  if (found == kPreTokenizers.end()) return std::nullopt;
   return found->pre_tokenizer;
 }
 
 std::string SupportedPreTokenizers() {
   std::string names;
-  for (const Name& name : kNames) {
+  for (const PreTokenizerEntry& name : kPreTokenizers) {
     if (!names.empty()) names += ", ";
     names += name.name;
   }

@@ -17,10 +17,6 @@ constexpr std::string_view kTokensKey = "tokenizer.ggml.tokens";
 constexpr std::string_view kScoresKey = "tokenizer.ggml.scores";
 constexpr std::string_view kSpaceSpelling = "\xE2\x96\x81";  // U+2581
 
-tl::unexpected<Status> Corrupt(const gguf::GgufFile& file, std::string_view key, const std::string& what) {
-  return Error(Code::kCorrupt, file.name() + ": key '" + std::string(key) + "': " + what);
-}
-
 std::string WithSpaces(std::string_view spelled) {
   std::string text;
   for (std::size_t i = 0; i < spelled.size();) {

@@ -11,10 +11,6 @@ namespace {
 constexpr std::array<std::string_view, 7> kEndNames{
     "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|endoftext|>", "<｜end▁of▁sentence｜>", "</s>"};
 
-tl::unexpected<Status> Corrupt(const gguf::GgufFile& file, std::string_view key, const std::string& what) {
-  return Error(Code::kCorrupt, file.name() + ": key '" + std::string(key) + "': " + what);
-}
-
 // A token id under `key`; nothing when the file has no such key.
 Result<std::optional<TokenId>> ReadTokenId(const gguf::GgufFile& file, std::string_view key, std::size_t vocab_size) {
   if (!file.Has(key)) return std::optional<TokenId>();
@@ -51,6 +47,10 @@ Result<std::vector<TokenType>> ReadTypes(const gguf::GgufFile& file, std::size_t
 }
 
 }  // namespace
+
+tl::unexpected<Status> Corrupt(const gguf::GgufFile& file, std::string_view key, const std::string& what) {
+  return Error(Code::kCorrupt, file.name() + ": key '" + std::string(key) + "': " + what);
+}
 
 Result<Vocabulary> Vocabulary::FromGguf(const gguf::GgufFile& file, const Defaults& defaults) {
   constexpr std::string_view kTokens = "tokenizer.ggml.tokens";

@@ -52,6 +52,9 @@ struct Vocabulary {
   }
 };
 
+// kCorrupt: "FILE: key 'KEY': WHAT".
+tl::unexpected<Status> Corrupt(const gguf::GgufFile& file, std::string_view key, const std::string& what);
+
 // Does everything but the encoding of plain text.
 class VocabularyTokenizer : public Tokenizer {
  public:

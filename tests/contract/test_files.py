@@ -49,6 +49,14 @@ def test_unit_tests_do_not_sleep():
     tree.report(faults, "sleeps in unit tests")
 
 
+def test_threads_are_set_up():
+    """A thread without a name is a riddle in top, one without a stack for signals dies of an overflow without a report."""
+    begins = re.compile(r"std::async\(|std::thread\(|\bstd::thread \w+[({]|vector<std::thread>")
+    folders = ("alerts/", "daemon/", "logging/", "metrics/", "runtime/")
+    tree.report([f"{path} begins threads without ThreadSetup (runtime/base/thread.h)" for path in tree.matching(".cc")
+                 if path.startswith(folders) and begins.search(tree.code(path)) and "ThreadSetup" not in tree.code(path)], "threads")
+
+
 def test_every_source_is_built():
     built = set()
     for path in tree.files():

@@ -18,7 +18,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SUITE = "bookworm"
 # What the tests use beside what the package depends on.
-TOOLS = ["systemd", "systemd-sysv", "dbus", "libnss-systemd", "apt", "curl", "jq", "logrotate", "bash-completion", "procps", "prometheus",
+TOOLS = ["systemd", "systemd-sysv", "dbus", "libnss-systemd", "apt", "curl", "jq", "logrotate", "bash-completion", "zsh", "procps", "prometheus",
          "prometheus-alertmanager"]
 # Installed to be started by a test, not by the boot.
 NOT_AT_BOOT = ["prometheus", "prometheus-alertmanager", "prometheus-node-exporter", "logrotate.timer", "apt-daily.timer",

@@ -7,10 +7,8 @@ Needs root. Where no container can be had it says so; in CI (variable CI set) th
 build/logs/systemd-journal-FILE.log.
 """
 import argparse
-import concurrent.futures
 import os
 import pathlib
-import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -74,26 +72,22 @@ def main():
     packages = package.build(folder)
     tarball = container.rootfs(packages.depends(), container.ROOT / "build/systemd-test")
 
-    def run(file):
+    def command(file):
         # Whatever happens, nothing outlives this: not a process, not a mount. On a host that runs systemd itself nspawn gives it process
         # numbers, which must mean the same there.
         private = [] if pathlib.Path("/run/systemd/system").exists() else ["--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
-        again = [sys.executable, __file__, "--bin", folder, "--inside", file, "--tarball", tarball]
-        if arguments.only:
-            again += ["--only", arguments.only]
-        environment = {**os.environ, "INFERD_TEST_CONTAINER": f"{os.getpid()}.{file.stem}"}
-        command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", *private, *map(str, again)]
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
-        print(f"== {file.stem}\n{done.stdout}", end="", flush=True)
-        return done.returncode
+        only = ["--only", arguments.only] if arguments.only else []
+        return ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", *private,
+                sys.executable, __file__, "--bin", folder, "--inside", file, "--tarball", tarball, *only]
 
-    # Two at a time, because the tests wait more than they compute; what waits longest first.
-    stems = {name.split(".")[0] for name, _ in tests}
-    files = [HERE / (stem + ".py") for stem in sorted(stems, key=lambda stem: (stem not in ("test_service", "test_install_page"), stem))]
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        codes = list(pool.map(run, files))
+    def environment(file):
+        return {**os.environ, "INFERD_TEST_CONTAINER": f"{os.getpid()}.{file.stem}"}
+
+    # Two at a time, because the tests wait more than they compute.
+    files = {HERE / (name.split(".")[0] + ".py") for name, _ in tests}
+    code = runner.run_files(files, ("test_service", "test_install_page"), 2, command, environment)
     container.remove_left_cgroups()
-    return 1 if any(codes) else 0
+    return code
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import http.client
+import json
 import socket
 import time
 
@@ -19,6 +20,21 @@ def start_seconds(box):
     begin = time.monotonic()
     box.run("systemctl", "restart", "inferd.service")
     return time.monotonic() - begin
+
+
+def seconds_between(box, first, then, unit="inferd.service"):
+    """By the journal's own clock: from the last line with `first` to the next one with `then`. How long the tests took to look is not in it."""
+    box.run("journalctl", "--sync")
+    begin = None
+    for line in box.run("journalctl", "-u", unit, "-o", "json", "--no-pager").splitlines():
+        entry = json.loads(line)
+        at, message = int(entry["__MONOTONIC_TIMESTAMP"]) * 1e-6, entry.get("MESSAGE") or ""
+        if first in message:
+            begin, found = at, None
+        elif begin is not None and found is None and then in message:
+            found = at - begin
+    assert begin is not None and found is not None, (first, then)
+    return found
 
 
 def status_line(box, unit="inferd.service"):

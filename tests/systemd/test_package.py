@@ -78,10 +78,10 @@ def files(setup):
 
 def test_from_an_older_version_to_nothing(setup):
     before = files(setup)
-    config, rotation = "/etc/inferd/inferd.yaml", "/etc/logrotate.d/inferd"
-    new = {path: (unpacked(setup.packages.inferd) / path[1:]).read_text() for path in (config, rotation)}
-    old = {config: new[config].replace("  # metrics and health", "") + "api: {idle_timeout: 61s}\n", rotation: new[rotation].replace("daily", "weekly")}
-    assert old[config] != new[config] and old[rotation] != new[rotation]
+    config, rules = "/etc/inferd/inferd.yaml", "/etc/inferd/alerts/queue.yml"
+    new = {path: (unpacked(setup.packages.inferd) / path[1:]).read_text() for path in (config, rules)}
+    old = {config: new[config].replace("  # metrics and health", "") + "api: {idle_timeout: 61s}\n", rules: new[rules] + "# of an earlier release\n"}
+    assert old[config] != new[config]
     older = package.older(setup.packages.inferd, "0.0.9", old)
     for path in (older, setup.packages.model, setup.packages.inferd):
         (setup.root / "root" / path.name).write_bytes(path.read_bytes())
@@ -113,7 +113,7 @@ def test_from_an_older_version_to_nothing(setup):
     assert not programs & {program_of(setup, main_pid(setup)), program_of(setup, main_pid(setup, "inferd@0.service"))}, "the old program runs on"
     assert (setup.root / config[1:]).read_text() == mine
     assert (setup.root / (config[1:] + ".dpkg-dist")).read_text() == new[config], "dpkg has met no conflict"
-    assert (setup.root / rotation[1:]).read_text() == new[rotation], "what nobody has touched is the new release's"
+    assert (setup.root / rules[1:]).read_text() == new[rules], "what nobody has touched is the new release's"
     metrics = harness.Metrics(harness.request(OBSERVE, "GET", "/metrics").body.decode())
     assert metrics.sum("inferd_queue_capacity") == 2077, "the administrator's file is in force"
     assert (setup.root / "var/lib/private/inferd/flight/flight-x.txt").read_text() == "x"

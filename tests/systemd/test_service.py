@@ -9,7 +9,7 @@ import time
 import harness
 import runner
 from collector import Collector
-from service import API, LONG, OBSERVE, Clients, ask, in_background, knock, main_pid, ready, start_seconds, status_line, wait_ready
+from service import API, LONG, OBSERVE, Clients, ask, in_background, knock, main_pid, ready, seconds_between, start_seconds, status_line, wait_ready
 
 
 # The tests are about what happens to requests, not about how fast this machine is.
@@ -54,6 +54,43 @@ def test_a_start_that_fails_says_so(setup):
         assert setup.code != 0
         assert setup.prop("inferd.service", "ExecMainStatus") == "2" and setup.prop("inferd.service", "NRestarts") == "0"
         assert "environment INFERD_QUEUE__CAPACITY: queue.capacity" in setup.journal("-n", "20")
+
+
+def test_a_model_that_the_service_may_not_read(setup):
+    """Files of others and home folders are closed to a dynamic user: one line says which, to whom, and what to do; nobody tries again."""
+    setup.shell("install -d -m 755 /srv/models; install -m 600 /usr/share/inferd/models/inferd-demo.gguf /srv/models/mine.gguf; "
+                "install -m 644 /srv/models/mine.gguf /root/mine.gguf")
+    for path, closed in (("/srv/models/mine.gguf", "the file"), ("/root/mine.gguf", "the folder /root")):
+        setup.run("systemctl", "stop", "inferd.socket", "inferd.service")
+        since = setup.run("date", "+@%s.%N").strip()
+        with setup.settings(f"[Service]\nEnvironment=INFERD_MODELS__0__PATH={path}\n"):
+            setup.run("systemctl", "start", "inferd.service", check=False)
+            assert setup.code != 0
+            assert setup.prop("inferd.service", "ExecMainStatus") == "2" and setup.prop("inferd.service", "NRestarts") == "0"
+            said = setup.run("journalctl", "--quiet", "-o", "cat", "-p", "crit", "--since", since, "_SYSTEMD_UNIT=inferd.service").splitlines()
+            assert len(said) == 1, said
+            for part in (f"models[0].path: {path} cannot be read: {closed} is closed to the user inferd (uid ", "/var/lib/inferd-models"):
+                assert part in said[0], (part, said)
+
+
+def test_what_the_journal_does_not_take_is_counted(setup):
+    """Without its socket libsystemd drops entries and says that all is well."""
+    def dropped():
+        text = harness.request(OBSERVE, "GET", "/metrics").body.decode()
+        return harness.Metrics(text).sum("inferd_log_dropped_total", reason="journal")
+
+    wait_ready()
+    assert dropped() == 0
+    setup.run("mv", "/run/systemd/journal/socket", "/run/systemd/journal/aside")
+    try:
+        assert ask(headers={"X-Request-Id": "nobody-hears-me"}).status == 200
+        harness.eventually(lambda: dropped() > 0, 10, "the loss is counted")
+    finally:
+        setup.run("mv", "/run/systemd/journal/aside", "/run/systemd/journal/socket")
+    assert ask(headers={"X-Request-Id": "heard-again"}).status == 200
+    harness.eventually(lambda: "log lines were lost before this one: journal" in setup.journal("-n", "20"), 10, "the loss is told")
+    assert setup.run("journalctl", "-o", "cat", "REQUEST_ID=heard-again").strip()
+    assert not setup.run("journalctl", "--quiet", "-o", "cat", "REQUEST_ID=nobody-hears-me").strip()
 
 
 def test_the_status_line_moves(setup):
@@ -285,7 +322,6 @@ def ask_in_vain():
 
 def test_a_stalled_engine_is_ended_and_leaves_evidence(setup):
     """An engine that stands still with work before it: what is known is saved, the watchdog ends the daemon, and it is ready again."""
-    usual = start_seconds(setup)
     before = set(setup.shell("ls /var/lib/inferd/flight 2>/dev/null || true").split())
     with faulty(setup, "[Service]\n", "stall"):
         pid = main_pid(setup)
@@ -293,9 +329,10 @@ def test_a_stalled_engine_is_ended_and_leaves_evidence(setup):
         [future] = in_background(1, lambda _: ask_in_vain())
         harness.eventually(lambda: main_pid(setup) not in (0, pid) and ready(), 60, "it is back")
         seconds = time.monotonic() - start
-        print(f"  ready again {seconds:.1f} s after the engine stood still (a start takes {usual:.2f} s)")
         future.result(60)
-        assert seconds < max(10, 7 + 3 * usual), seconds
+        back = seconds_between(setup, "Watchdog request", "Started inferd")
+        print(f"  ready again {seconds:.1f} s after the engine stood still, {back:.1f} s after the watchdog ended it")
+        assert back < 10, back
         journal = setup.journal()
         # The daemon itself has asked to be ended, after saving; the watchdog has not just run out.
         for line in ("stalled: demo: no progress for", "Watchdog request (last status: Stalled: demo: no progress for"):

@@ -1,7 +1,9 @@
 """What is installed around the daemon: completion, log rotation, models' folder, doctor, manual pages."""
+import json
 import pathlib
 import subprocess
 
+import harness
 import runner
 from service import ask
 
@@ -28,13 +30,49 @@ def test_bash_completes(setup):
     assert set(complete(setup, "inferd --c")) == {"--config", "--check"}
 
 
-def test_logs_are_rotated(setup):
-    """logrotate accepts the file, and rotates what belongs to the daemon's dynamic user; missing and empty files are nothing."""
-    setup.shell("echo line > /var/log/inferd/access.log; : > /var/log/inferd/empty.log")
-    setup.run("logrotate", "--force", "/etc/logrotate.d/inferd")
-    names = set(setup.run("ls", "/var/log/inferd/").split())
-    assert {"access.log", "access.log.1", "empty.log"} == names, names
-    assert setup.run("cat", "/var/log/inferd/access.log") == ""
+def zsh_offers(setup, *words):
+    """What is offered at the last of the words; its helpers stand in for those of a terminal."""
+    script = f"""
+_describe() {{ [[ $1 == -o ]] && shift; print -rl -- "${{(@P)2}}" }}
+_files() {{ print files }}
+words=({' '.join(f"'{word}'" for word in words)}) CURRENT={len(words)}
+_complete() {{ . /usr/share/zsh/vendor-completions/_{words[0]} }}
+_complete
+"""
+    return {line.split(":")[0]: line for line in setup.run("zsh", "-fc", script).splitlines()}
+
+
+def test_zsh_completes(setup):
+    commands = zsh_offers(setup, "inferctl", "")
+    assert {"status", "chat", "doctor", "model"} <= set(commands) and len(commands["doctor"]) > len("doctor:"), commands
+    assert {"inspect", "verify"} == set(zsh_offers(setup, "inferctl", "model", ""))
+    assert set(zsh_offers(setup, "inferctl", "model", "verify", "")) == {"files"}
+    assert {"--concurrency", "--api"} <= set(zsh_offers(setup, "inferctl", "bench", "--"))
+    assert {"--config", "--check"} <= set(zsh_offers(setup, "inferd", "-"))
+
+
+def test_logrotate_may_rotate_the_log(setup):
+    """The file that comes with the package, installed as it says: the daemon goes on in a file of its own making, no line is lost, and the
+    audit log keeps its chain."""
+    def lines(*names):
+        return [json.loads(line) for name in names for line in setup.run("cat", f"/var/log/inferd/{name}").splitlines()]
+
+    keys = {"FILE": "/var/log/inferd/inferd.log", "ROTATE__SIZE": "0", "ROTATE__EVERY": "0s", "AUDIT__FILE": "/var/log/inferd/audit.log"}
+    with setup.settings("[Service]\nEnvironment=" + " ".join(f"INFERD_LOGS__{key}={value}" for key, value in keys.items()) + "\n"):
+        setup.run("install", "-m", "644", "/usr/share/inferd/logrotate.conf", "/etc/logrotate.d/inferd")
+        setup.run("systemctl", "restart", "inferd.service")
+        ask()
+        harness.eventually(lambda: lines("inferd.log")[-1]["event"] == "request_ended", 10, "the request is logged")
+        audit = setup.run("cat", "/var/log/inferd/audit.log")
+        setup.run("logrotate", "--force", "/etc/logrotate.d/inferd")
+        harness.eventually(lambda: (setup.root / "var/log/private/inferd/inferd.log").exists(), 10, "the daemon makes a new file")
+        ask(headers={"X-Request-Id": "after-it"})
+        harness.eventually(lambda: any(line.get("request_id") == "after-it" for line in lines("inferd.log")), 10, "it goes on there")
+        numbers = [line["seq"] for line in lines("inferd.log.1", "inferd.log")]
+        assert numbers == list(range(1, len(numbers) + 1)), numbers
+        assert audit and setup.run("cat", "/var/log/inferd/audit.log") == audit
+        setup.run("inferctl", "audit", "verify", "/var/log/inferd/audit.log")
+        setup.run("rm", "/etc/logrotate.d/inferd")
 
 
 def test_a_model_can_be_dropped_in(setup):

@@ -16,8 +16,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr Millis kSecond = 1000;
-constexpr Millis kTick = 5 * kSecond;
+constexpr Millis kTick = 5'000;
 
 // Rules of one file, and the series they are judged over: `up` is written at each round.
 class Rules : public ::testing::Test {
@@ -42,7 +41,7 @@ class Rules : public ::testing::Test {
     return told;
   }
 
-  ManagerOptions options_{.interval = kTick, .tick = kTick, .resend_delay = 60 * kSecond, .evaluator = {}};
+  ManagerOptions options_{.interval = kTick, .tick = kTick, .resend_delay = 60'000, .evaluator = {}};
   metrics::promql::MemorySeries series_;
   std::unique_ptr<Manager> manager_;
   std::vector<std::vector<metrics::QuerySample>> recorded_;  // by each group of a round
@@ -159,7 +158,7 @@ TEST_F(Rules, ARestartKeepsProgressButDoesNotCountThePause) {
   Round(kTick, 0);
   const auto saved = ReadSavedAlerts(WriteSavedAlerts(manager_->Save()));
   ASSERT_TRUE(saved);
-  const Millis later = 10 * 60 * kSecond;
+  const Millis later = 10 * 60'000;
   Load(kDown);
   manager_->Restore(*saved, later);
   EXPECT_THAT(Told(Round(later, 0)), IsEmpty()) << "it had held for 5 of 10 seconds";

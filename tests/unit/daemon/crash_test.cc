@@ -14,10 +14,12 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "logging/output.h"
 #include "runtime/base/thread.h"
 #include "tests/fakes/fake_tree.h"
 
@@ -74,6 +76,29 @@ TEST_F(CrashDeathTest, AnAbortDoesToo) {
       },
       ::testing::KilledBySignal(SIGABRT), "inferd crashed: SIGABRT");
   EXPECT_THAT(Evidence(tree.root() + "/state"), HasSubstr("SIGABRT"));
+}
+
+// Lines lie in the queue for a while before they are written, and the last ones are those that tell what led to the crash.
+TEST_F(CrashDeathTest, TheLastLogLinesAreWritten) {
+  const std::string path = tree.root() + "/log";
+  EXPECT_EXIT(
+      {
+        Prepare();
+        const SystemClock clock;
+        logging::LogCounters counters;
+        logging::FileCalls files;
+        logging::Log log(clock, counters, {}, {.keeper = false, .nap = std::chrono::milliseconds(200)});
+        log.Add({std::make_shared<logging::FileOutput>(logging::RotateOptions{.path = path}, clock, files, counters,
+                                                       [](const std::string&) {})});
+        log.Write(logging::Note{.text = "first"});
+        log.Drain(std::chrono::seconds(60));  // from now on its thread naps
+        log.Write(logging::Note{.text = "last words"});
+        SetCrashLog(&log);
+        std::abort();
+      },
+      ::testing::KilledBySignal(SIGABRT), "");
+  std::ifstream file(path);
+  EXPECT_THAT(std::string(std::istreambuf_iterator<char>(file), {}), HasSubstr("last words"));
 }
 
 // A process id is used again: the report of the one that had it before stays.

@@ -102,9 +102,9 @@ TEST(JsonLine, CountsOverTheSignedRangeStayAtItsEnd) {
 }
 
 TEST(TimeText, CoversLeapDaysAndBeforeTheEpoch) {
-  const auto text = [](std::int64_t seconds, std::int64_t nanoseconds = 0) {
+  const auto text = [](std::int64_t s, std::int64_t ns = 0) {
     std::string out;
-    AppendTime(WallTime(std::chrono::seconds(seconds)) + Duration(nanoseconds), out);
+    AppendTime(WallTime(std::chrono::seconds(s)) + Duration(ns), out);
     return out;
   };
   EXPECT_EQ(text(0), "1970-01-01T00:00:00.000000Z");

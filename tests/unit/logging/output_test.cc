@@ -169,6 +169,17 @@ TEST(IsJournal, ComparesDeviceAndInode) {
   ::unsetenv("JOURNAL_STREAM");
 }
 
+// libsystemd takes entries for a journal that is not there, and says that all is well.
+TEST(JournalOutput, AJournalThatIsNotThereTakesNothing) {
+  EXPECT_EQ(SendToJournal(nullptr, 0, "/run/there is no such/socket"), -ENOENT);
+  const ManualClock clock;
+  LogCounters counters;
+  JournalOutput output(clock, counters, {}, [](const iovec* fields, int n) { return SendToJournal(fields, n, "/run/no such socket"); });
+  Send(output, Note{.text = "x"});
+  EXPECT_EQ(counters.dropped[static_cast<std::size_t>(DropReason::kJournal)].load(), 1U);
+  EXPECT_EQ(counters.bytes.load(), 0U);
+}
+
 TEST(JournalOutput, SaysWhatItHasLostWhenTheJournalTakesEntriesAgain) {
   ManualClock clock;
   LogCounters counters;

@@ -43,11 +43,19 @@ TEST(RotatedName, CarriesTheTimeAndNeverMeetsAnother) {
   EXPECT_EQ(RotatedName(log, kSampleTime), tree.root() + "/inferd-20261122T045000.125Z.log");
 }
 
+// The audit log's chain is read in the order of names.
+TEST(RotatedName, ComesBehindThoseBeforeItAlsoWhenTheClockWasSetBack) {
+  const FakeTree tree;
+  const std::string log = tree.root() + "/inferd.log";
+  tree.Write("/inferd-20261122T045000.123Z.log.gz", "");
+  EXPECT_EQ(RotatedName(log, kSampleTime - hours(1)), tree.root() + "/inferd-20261122T045000.124Z.log");
+}
+
 TEST(ListRotated, FindsItsOwnOldestFirstAndNothingElse) {
   const FakeTree tree;
   for (const char* name : {"/inferd-20261122T045000.123Z.log", "/inferd-20261121T000000.000Z.log.gz", "/inferd.log", "/inferd-notes.log",
                            "/inferd-20261122T045000.123Z.log.gz.new", "/inferd-20269922T045000.123Z.log", "/audit-20261122T045000.123Z.log",
-                           "/inferd-20261122T045000.123Z.txt"}) {
+                           "/inferd-20261122T045000.123Z.txt", "/inferd-99991231T235959.999Z.log"}) {
     tree.Write(name, "12345");
   }
   const auto files = ListRotated(tree.root() + "/inferd.log");
@@ -111,12 +119,31 @@ TEST(Housekeeper, CompressesAndRemovesAlsoAcrossMissingDays) {
   tree.Write("/inferd-20200101T000000.000Z.log.gz", "old");
   tree.Write("/inferd-20200105T000000.000Z.log", "newer");
   tree.Write("/inferd-20200109T000000.000Z.log", "newest");
+  // Of one who was killed while compressing.
+  tree.Write("/inferd-20200103T000000.000Z.log", "old, too");
+  tree.Write("/inferd-20200103T000000.000Z.log.gz.new", "half");
   const ManualClock clock;
   Housekeeper keeper(tree.root() + "/inferd.log", {.count = 2}, true, clock, [](const std::string& trouble) { ADD_FAILURE() << trouble; });
   keeper.Tidy();
   const auto files = ListRotated(tree.root() + "/inferd.log");
   EXPECT_THAT(Names(files), ElementsAre("inferd-20200105T000000.000Z.log.gz", "inferd-20200109T000000.000Z.log.gz"));
   EXPECT_EQ(Gunzip(tree.root() + "/inferd-20200109T000000.000Z.log.gz"), "newest");
+  EXPECT_FALSE(fs::exists(tree.root() + "/inferd-20200103T000000.000Z.log.gz.new"));
+}
+
+// Files would pile up in silence where a log may be written but the folder not be read.
+TEST(Housekeeper, SaysWhenItCannotSeeTheFolder) {
+  const FakeTree tree;
+  tree.Write("/file", "");  // stands for a folder without permission, which root would have
+  const ManualClock clock;
+  std::vector<std::string> troubles;
+  const auto tidy = [&](const std::string& path) {
+    Housekeeper(tree.root() + path, {.count = 2}, true, clock, [&](const std::string& trouble) { troubles.push_back(trouble); }).Tidy();
+  };
+  tidy("/file/inferd.log");
+  EXPECT_THAT(troubles, ElementsAre("rotated files are neither compressed nor removed: the folder cannot be read: Not a directory"));
+  tidy("/missing/inferd.log");
+  EXPECT_EQ(troubles.size(), 1U) << "a folder that is not there has nothing to tidy";
 }
 
 }  // namespace

@@ -12,13 +12,12 @@ namespace inferd::metrics {
 namespace {
 
 using prometheus::MetricFamily;
-using prometheus::MetricType;
 
 MetricFamily Gauge(const std::string& help, const std::string& label, double value) {
   MetricFamily family;
   family.name = "g";
   family.help = help;
-  family.type = MetricType::Gauge;
+  family.type = prometheus::MetricType::Gauge;
   prometheus::ClientMetric& metric = family.metric.emplace_back();
   metric.label.push_back({"l", label});
   metric.gauge.value = value;

@@ -13,7 +13,6 @@ namespace {
 
 using prometheus::ClientMetric;
 using prometheus::MetricFamily;
-using prometheus::MetricType;
 using ::testing::ElementsAre;
 
 std::vector<std::string> Shown(const std::vector<SeriesValue>& values) {
@@ -22,17 +21,17 @@ std::vector<std::string> Shown(const std::vector<SeriesValue>& values) {
   return shown;
 }
 
-MetricFamily Family(MetricType type, const std::string& name) { return {.name = name, .help = "", .type = type, .metric = {}}; }
+MetricFamily Family(prometheus::MetricType type, const std::string& name) { return {.name = name, .help = "", .type = type, .metric = {}}; }
 
 TEST(Samples, OneSeriesForEachSampleOfTheExposition) {
-  MetricFamily gauge = Family(MetricType::Gauge, "g");
+  MetricFamily gauge = Family(prometheus::MetricType::Gauge, "g");
   ClientMetric one;
   one.label = {{"zone", "z"}, {"area", ""}};
   one.gauge.value = 7;
   gauge.metric = {one};
-  MetricFamily counter = Family(MetricType::Counter, "c_total");
+  MetricFamily counter = Family(prometheus::MetricType::Counter, "c_total");
   counter.metric.emplace_back().counter.value = 3;
-  MetricFamily histogram = Family(MetricType::Histogram, "h_seconds");
+  MetricFamily histogram = Family(prometheus::MetricType::Histogram, "h_seconds");
   ClientMetric& h = histogram.metric.emplace_back();
   h.label = {{"model", "m"}};
   h.histogram.bucket = {{1, 0.5}, {2, 1}, {4, std::numeric_limits<double>::infinity()}};
@@ -49,7 +48,7 @@ TEST(Samples, OneSeriesForEachSampleOfTheExposition) {
 }
 
 TEST(Samples, SeriesComeAndGo) {
-  MetricFamily family = Family(MetricType::Gauge, "g");
+  MetricFamily family = Family(prometheus::MetricType::Gauge, "g");
   SampleMaker maker;
   const auto show = [&](std::vector<std::string> values) {
     family.metric.clear();
@@ -66,7 +65,7 @@ TEST(Samples, SeriesComeAndGo) {
 }
 
 TEST(Samples, AHistogramMayGetOtherBuckets) {
-  MetricFamily family = Family(MetricType::Histogram, "h");
+  MetricFamily family = Family(prometheus::MetricType::Histogram, "h");
   family.metric.emplace_back().histogram.bucket = {{1, 1}};
   SampleMaker maker;
   EXPECT_EQ(maker.Make(std::span(&family, 1)).size(), 3U);

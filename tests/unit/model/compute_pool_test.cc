@@ -45,7 +45,7 @@ TEST(ComputePool, MeasuresHowLongItsWorkersWereBusy) {
   EXPECT_EQ(busy[0], Duration::zero());
 }
 
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 
 // The CPUs that the calling thread may run on.
 std::vector<int> Mine() {
@@ -80,7 +80,7 @@ TEST(ComputePool, EachThreadIsBoundToItsCpuAndTheCallerIsLeftAlone) {
 }
 
 TEST(AllowedCpus, AreTheThreadsOwnAndNoMore) {
-  EXPECT_THAT(AllowedCpus(), testing::UnorderedElementsAreArray(Mine()));
+  EXPECT_THAT(AllowedCpus(), ::testing::UnorderedElementsAreArray(Mine()));
   std::thread([] {
     const int last = Mine().back();
     ASSERT_TRUE(PinThread(::pthread_self(), last));

@@ -69,7 +69,7 @@ struct RandomInputs {
   }
 };
 
-class Matmul : public testing::TestWithParam<std::tuple<TensorType, const Table*>> {};
+class Matmul : public ::testing::TestWithParam<std::tuple<TensorType, const Table*>> {};
 
 TEST_P(Matmul, AgreesWithTheReferenceAndDoesNotDependOnTheBatch) {
   const auto [type, table] = GetParam();
@@ -132,15 +132,15 @@ TEST_P(Matmul, ExtremeQuantisedValuesDoNotSaturate) {
 }
 
 INSTANTIATE_TEST_SUITE_P(AllTypesAndTables, Matmul,
-                         testing::Combine(testing::Values(TensorType::kF32, TensorType::kF16, TensorType::kBF16, TensorType::kQ8_0,
-                                                          TensorType::kQ4_0),
-                                          testing::ValuesIn(AvailableTables().begin(), AvailableTables().end())),
+                         ::testing::Combine(::testing::Values(TensorType::kF32, TensorType::kF16, TensorType::kBF16, TensorType::kQ8_0,
+                                                              TensorType::kQ4_0),
+                                            ::testing::ValuesIn(AvailableTables().begin(), AvailableTables().end())),
                          [](const auto& param_info) {
                            return std::string(gguf::GetTensorType(std::get<0>(param_info.param)).name) + "_" +
                                   std::string(std::get<1>(param_info.param)->name);
                          });
 
-class Vector : public testing::TestWithParam<const Table*> {};
+class Vector : public ::testing::TestWithParam<const Table*> {};
 
 TEST_P(Vector, ElementwiseKernelsAgree) {
   std::mt19937 random(11);
@@ -239,7 +239,7 @@ TEST_P(Vector, HalfConversionsAreExact) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(AllTables, Vector, testing::ValuesIn(AvailableTables().begin(), AvailableTables().end()),
+INSTANTIATE_TEST_SUITE_P(AllTables, Vector, ::testing::ValuesIn(AvailableTables().begin(), AvailableTables().end()),
                          [](const auto& param_info) { return std::string(param_info.param->name); });
 
 }  // namespace

@@ -91,14 +91,14 @@ std::vector<std::filesystem::path> Files() {
   return files;
 }
 
-std::string TestName(const testing::TestParamInfo<std::filesystem::path>& param_info) {
+std::string TestName(const ::testing::TestParamInfo<std::filesystem::path>& param_info) {
   std::string name = param_info.param.stem().string();
   std::replace_if(
       name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
   return name;
 }
 
-class LogitsGolden : public testing::TestWithParam<std::filesystem::path> {};
+class LogitsGolden : public ::testing::TestWithParam<std::filesystem::path> {};
 
 TEST_P(LogitsGolden, AgreesWithTransformersOnEveryTable) {
   const Golden golden = ReadGolden(std::filesystem::path(GetParam()).replace_extension(".logits"));
@@ -127,7 +127,7 @@ TEST_P(LogitsGolden, ChunksOfThePromptGiveTheSameBits) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, LogitsGolden, testing::ValuesIn(Files()), TestName);
+INSTANTIATE_TEST_SUITE_P(Files, LogitsGolden, ::testing::ValuesIn(Files()), TestName);
 
 }  // namespace
 }  // namespace inferd::model

@@ -65,5 +65,15 @@ TEST(CompletionTest, FishDescribes) {
   EXPECT_THAT(fish, HasSubstr("-n '__fish_seen_subcommand_from copy' -l force -d 'Copy it\\'s way'\n"));
 }
 
+TEST(CompletionTest, ZshDescribesByPlace) {
+  const Example example;
+  const std::string zsh = ZshCompletion(example.app);
+  EXPECT_THAT(zsh, HasSubstr("#compdef tool\n"));
+  EXPECT_THAT(zsh, HasSubstr("'')\n    commands=( 'copy:Copy a file' 'list:List files' )\n"));
+  EXPECT_THAT(zsh, HasSubstr("'copy')\n    commands=( )\n"));
+  EXPECT_THAT(zsh, HasSubstr(" '--force:Copy it'\\''s way' '--address:Where it is' ) ;;\n"));
+  EXPECT_THAT(zsh, HasSubstr("'list all')\n"));
+}
+
 }  // namespace
 }  // namespace inferd::packaging

@@ -16,7 +16,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr Millis kTick = 5000;
+constexpr Millis kPeriod = 5000;
 
 class HistoryFile : public ::testing::Test {
  protected:
@@ -32,7 +32,7 @@ class HistoryFile : public ::testing::Test {
     for (int tick = 0; tick < ticks; ++tick) {
       std::vector<SeriesValue> round;
       for (int i = 0; i < 5; ++i) round.push_back({{{"__name__", "m"}, {"i", std::to_string(i)}}, tick * 0.5 + i});
-      history.Append(tick * kTick, round);
+      history.Append(tick * kPeriod, round);
     }
   }
   static std::vector<Sample> ReadAll(const History& history) {
@@ -51,7 +51,7 @@ class HistoryFile : public ::testing::Test {
   void ExpectSetAside(const std::string& content, const std::string& reason) {
     Write(content);
     History history({});
-    const auto restored = RestoreHistory(history, path_, 500 * kTick);
+    const auto restored = RestoreHistory(history, path_, 500 * kPeriod);
     ASSERT_TRUE(restored) << restored.error().message;
     EXPECT_THAT(restored->set_aside, HasSubstr(reason));
     EXPECT_EQ(history.status().series, 0U);
@@ -72,7 +72,7 @@ TEST_F(HistoryFile, BringsEverythingBack) {
   EXPECT_FALSE(std::filesystem::exists(path_.string() + ".new"));
 
   History after({});
-  const auto restored = RestoreHistory(after, path_, 500 * kTick);
+  const auto restored = RestoreHistory(after, path_, 500 * kPeriod);
   ASSERT_TRUE(restored) << restored.error().message;
   EXPECT_EQ(restored->set_aside, "");
   EXPECT_EQ(restored->series, 5U);
@@ -82,7 +82,7 @@ TEST_F(HistoryFile, BringsEverythingBack) {
   EXPECT_EQ(samples[499].value, 499 * 0.5 + 3);
 
   // It goes on where it was, and what does not come back has ended.
-  for (const Millis tick : {600, 601}) after.Append(tick * kTick, std::vector<SeriesValue>{{{{"__name__", "m"}, {"i", "0"}}, 1}});
+  for (const Millis tick : {600, 601}) after.Append(tick * kPeriod, std::vector<SeriesValue>{{{{"__name__", "m"}, {"i", "0"}}, 1}});
   const auto ended = ReadAll(after);
   ASSERT_EQ(ended.size(), 501U);
   EXPECT_TRUE(IsStale(ended.back().value));
@@ -91,9 +91,9 @@ TEST_F(HistoryFile, BringsEverythingBack) {
 TEST_F(HistoryFile, SavedAndRestoredAgainAndAgainStaysWhole) {
   for (int round = 0; round < 5; ++round) {
     History history({});
-    ASSERT_TRUE(RestoreHistory(history, path_, 1'000 * kTick));
+    ASSERT_TRUE(RestoreHistory(history, path_, 1'000 * kPeriod));
     EXPECT_EQ(ReadAll(history).size(), static_cast<std::size_t>(round));
-    history.Append((round + 1) * kTick, std::vector<SeriesValue>{{{{"__name__", "m"}, {"i", "3"}}, 1}});
+    history.Append((round + 1) * kPeriod, std::vector<SeriesValue>{{{{"__name__", "m"}, {"i", "3"}}, 1}});
     ASSERT_TRUE(SaveHistory(history, path_));
   }
 }
@@ -110,14 +110,14 @@ TEST_F(HistoryFile, LeavesOutWhatIsTooOldOrOfTheFuture) {
   History before({});
   Fill(before);
   ASSERT_TRUE(SaveHistory(before, path_));
-  History later({.retention = 100 * kTick});
-  ASSERT_TRUE(RestoreHistory(later, path_, 10'000 * kTick));
+  History later({.retention = 100 * kPeriod});
+  ASSERT_TRUE(RestoreHistory(later, path_, 10'000 * kPeriod));
   EXPECT_EQ(later.status().samples, 0U);
   // The clock was set back: samples that lie ahead would keep out those that come.
   History earlier({});
-  ASSERT_TRUE(RestoreHistory(earlier, path_, 300 * kTick));
-  EXPECT_LE(ReadAll(earlier).back().time, 300 * kTick);
-  EXPECT_GT(ReadAll(earlier).back().time, (300 - 240) * kTick) << "chunks go as a whole";
+  ASSERT_TRUE(RestoreHistory(earlier, path_, 300 * kPeriod));
+  EXPECT_LE(ReadAll(earlier).back().time, 300 * kPeriod);
+  EXPECT_GT(ReadAll(earlier).back().time, (300 - 240) * kPeriod) << "chunks go as a whole";
 }
 
 TEST_F(HistoryFile, ADamagedFileIsSetAside) {
@@ -149,7 +149,7 @@ TEST_F(HistoryFile, NoDamageGoesUnnoticed) {
     changed[i] ^= static_cast<char>(1 << (i % 8));
     Write(changed);
     History history({});
-    const auto restored = RestoreHistory(history, path_, 500 * kTick);
+    const auto restored = RestoreHistory(history, path_, 500 * kPeriod);
     ASSERT_TRUE(restored);
     EXPECT_NE(restored->set_aside, "") << "byte " << i;
   }
