@@ -1,4 +1,4 @@
-// What the C library says of an errno, for messages.
+// The text of an errno value, safe to ask for from any thread.
 #pragma once
 
 #include <string>
@@ -6,7 +6,7 @@
 
 namespace inferd {
 
-// "No such file or directory". Thread-safe.
+// "No such file or directory": what the C library says of an errno. Thread-safe.
 inline std::string ErrnoText(int error) { return std::generic_category().message(error); }
 
 }  // namespace inferd
