@@ -29,6 +29,7 @@ if(INFERD_SANITIZE)
   # -O1: the instrumented programs compile in two thirds of the time that -O2 takes, and their tests run about as long.
   add_compile_options(-O1 -fsanitize=${INFERD_SANITIZE} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${INFERD_SANITIZE})
+  add_compile_definitions(INFERD_SANITIZED)
   if(INFERD_SANITIZE MATCHES "undefined")
     add_compile_options(-fno-sanitize-recover=undefined)
   endif()
@@ -44,9 +45,11 @@ function(inferd_library name)
   target_link_libraries(${name} PUBLIC inferd_flags ${ARG_DEPS} PRIVATE ${ARG_PRIVATE})
 endfunction()
 
-# inferd_compile_together(TARGET N): N sources at a time are one for the compiler, unless the preset has a number of its own.
+# inferd_compile_together(TARGET N): N sources at a time are one for the compiler, unless the preset has a number of its own. clang-tidy
+# wants each by itself.
+option(INFERD_COMPILE_TOGETHER "Compile several sources of tests and of inferctl as one" ON)
 function(inferd_compile_together target number)
-  if(NOT CMAKE_UNITY_BUILD)
+  if(INFERD_COMPILE_TOGETHER AND NOT CMAKE_UNITY_BUILD)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${number})
     set_property(GLOBAL APPEND PROPERTY INFERD_TOGETHER ${CMAKE_CURRENT_SOURCE_DIR})
   endif()

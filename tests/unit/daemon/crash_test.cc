@@ -27,7 +27,7 @@ namespace inferd::daemon {
 namespace {
 
 // Sanitizers take these signals themselves.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(INFERD_SANITIZED)
 
 using ::testing::HasSubstr;
 
