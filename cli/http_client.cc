@@ -43,7 +43,7 @@ std::size_t Receive(char* data, std::size_t size, std::size_t count, void* user)
 }
 
 // The observability plane closes a connection whose request does not come within a quarter of a second: on a machine under stress that
-// happens to us as well. It has not read the request then, so that any may be sent again.
+// happens to us as well. From here it looks like a daemon that died over the request, so only what changes nothing is asked again.
 constexpr int kTries = 5;
 
 bool WasNotHeard(CURL* easy, CURLcode code) {
@@ -53,7 +53,7 @@ bool WasNotHeard(CURL* easy, CURLcode code) {
 }
 
 Result<HttpResponse> Perform(Handles& handles, const std::string& url, const std::string& api_key,
-                             const std::function<bool(std::string_view)>* on_body) {
+                             const std::function<bool(std::string_view)>* on_body, int tries = 1) {
   if (!api_key.empty()) handles.headers = curl_slist_append(handles.headers, ("Authorization: Bearer " + api_key).c_str());
   Receiver receiver{handles.easy, {}, on_body};
   std::array<char, CURL_ERROR_SIZE> error{};
@@ -66,7 +66,7 @@ Result<HttpResponse> Perform(Handles& handles, const std::string& url, const std
   curl_easy_setopt(handles.easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(handles.easy, CURLOPT_PROTOCOLS_STR, "http,https");
   CURLcode code = curl_easy_perform(handles.easy);
-  for (int i = 1; i < kTries && on_body == nullptr && WasNotHeard(handles.easy, code); ++i) code = curl_easy_perform(handles.easy);
+  for (int i = 1; i < tries && WasNotHeard(handles.easy, code); ++i) code = curl_easy_perform(handles.easy);
   if (code != CURLE_OK) {
     return Error(Code::kUnavailable, url + ": " + (error[0] != '\0' ? error.data() : curl_easy_strerror(code)));
   }
@@ -81,7 +81,7 @@ HttpClient::HttpClient(std::string api_key) : api_key_(std::move(api_key)) {}
 Result<HttpResponse> HttpClient::Get(const std::string& url, Duration timeout) {
   Handles handles;
   curl_easy_setopt(handles.easy, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout / std::chrono::milliseconds(1)));
-  return Perform(handles, url, api_key_, nullptr);
+  return Perform(handles, url, api_key_, nullptr, kTries);
 }
 
 Result<HttpResponse> HttpClient::Post(const std::string& url, const std::string& json,

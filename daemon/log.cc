@@ -29,7 +29,7 @@ struct State {
   State() {
     early = std::make_unique<logging::Log>(clock, counters, logging::Levels{}, logging::LogOptions{.queue = 1, .keeper = false});
     early->Add({ErrorOutput({})});
-    early->Stop(Duration{});  // from now on it writes at once
+    early->Stop(kClosing);  // from now on it writes at once
     current = early.get();
   }
 

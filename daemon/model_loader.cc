@@ -1,5 +1,6 @@
 #include "daemon/model_loader.h"
 
+#include <fcntl.h>
 #include <pwd.h>
 #include <unistd.h>
 
@@ -50,7 +51,7 @@ std::string InTheWay(const std::filesystem::path& file) {
   std::filesystem::path here;
   for (const auto& part : file.parent_path()) {
     here /= part;
-    if (::access(here.c_str(), X_OK) != 0) return "the folder " + here.string();
+    if (::faccessat(AT_FDCWD, here.c_str(), X_OK, AT_EACCESS) != 0) return "the folder " + here.string();
   }
   return "the file";
 }
@@ -62,7 +63,7 @@ Result<> FindModelFiles(const std::vector<config::Model>& models) {
   bool missing = false, closed = false;
   for (std::size_t i = 0; i < models.size(); ++i) {
     const std::string& path = models[i].path;
-    if (::access(path.c_str(), R_OK) == 0) continue;
+    if (::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) == 0) continue;
     const int error = errno;
     // Whatever else may be wrong with a file is said by who opens it.
     if (error != ENOENT && error != ENOTDIR && error != EACCES) continue;

@@ -50,7 +50,7 @@ void LineQueue::LookAfter() {
 
 bool LineQueue::Take(std::span<Entry> batch, Taken& taken) {
   Lock lock(mutex_);
-  done_ += std::exchange(in_hand_, 0);
+  in_hand_ = 0;
   busy_ = false;
   CountUnwritten();
   if (stopping_ && stage_ == Stage::kQueued && size_ == 0) stage_ = Stage::kDirect;
@@ -69,6 +69,7 @@ bool LineQueue::Take(std::span<Entry> batch, Taken& taken) {
   wake_at_ = kNever;
   if (stage_ != Stage::kQueued) return false;
   taken = {.look_after = std::exchange(look_after_, false)};
+  first_in_hand_ = put_ - size_;
   for (; taken.lines < batch.size() && size_ > 0; ++taken.lines, --size_) {
     std::swap(batch[taken.lines], ring_[oldest_]);
     oldest_ = (oldest_ + 1) % ring_.size();
@@ -90,7 +91,7 @@ bool LineQueue::Await(Lock& lock, Duration patience, const std::function<bool()>
 bool LineQueue::Drain(Duration patience) {
   Lock lock(mutex_);
   const std::uint64_t target = put_;
-  const auto written = [&] { return done_ + lost_ >= target; };
+  const auto written = [&] { return put_ - size_ >= target && (in_hand_ == 0 || first_in_hand_ >= target); };
   if (!written()) Wake();
   return Await(lock, patience, written);
 }

@@ -87,11 +87,12 @@ class LineQueue {
   bool wake_ = false;
   bool look_after_ = false;
   bool stopping_ = false;
-  bool busy_ = false;        // the writer is about its lines or outputs
-  std::size_t in_hand_ = 0;  // lines that it has taken
-  int idle_ = 0;             // its naps since the last line
-  int awaiting_ = 0;         // threads
-  std::uint64_t put_ = 0, done_ = 0, lost_ = 0, wakes_ = 0;
+  bool busy_ = false;                // the writer is about its lines or outputs
+  std::size_t in_hand_ = 0;          // lines that it has taken
+  std::uint64_t first_in_hand_ = 0;  // how many had been put in before the first of them
+  int idle_ = 0;                     // its naps since the last line
+  int awaiting_ = 0;                 // threads
+  std::uint64_t put_ = 0, lost_ = 0, wakes_ = 0;
   std::atomic<std::size_t> unwritten_{0};
 };
 

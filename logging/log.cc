@@ -105,8 +105,18 @@ void Log::Submit(LineQueue::Entry& entry) {
   switch (backend_->queue.Put(entry)) {
     case LineQueue::Stage::kQueued: return;
     case LineQueue::Stage::kAbandoned: return counters_.Drop(DropReason::kBlocked);
-    case LineQueue::Stage::kDirect: return backend_->Hand(entry);
+    case LineQueue::Stage::kDirect: return HandAtOnce(entry);
   }
+}
+
+void Log::HandAtOnce(LineQueue::Entry& entry) {
+  // An output that is in trouble tells the log so, from within. Its lock is held then, and `entry` is Scratch().
+  thread_local bool inside = false;
+  if (inside) return counters_.Drop(DropReason::kBlocked);
+  inside = true;
+  const LineQueue::Entry line = std::exchange(entry, {});
+  backend_->Hand(line);
+  inside = false;
 }
 
 bool Log::Allow(std::size_t event) {

@@ -1,4 +1,4 @@
-// The log of a process: takes events from any thread in well under a microsecond and never makes the caller wait, whatever becomes of what
+// The log of a process: takes events from any thread in about a microsecond and never makes the caller wait, whatever becomes of what
 // is written to. Behind it a bounded queue (line_queue.h) and one thread that hands the lines to the outputs, errors at once and others
 // within LineQueue::kNap. A full queue loses its oldest lines; they are counted, and a line says so.
 #pragma once
@@ -82,7 +82,8 @@ class Log {
   bool Drain(Duration patience) const;
   // Lines that are taken and not written yet. Async-signal-safe: a process that crashes may wait a little for them.
   std::size_t Unwritten() const;
-  // Drains and ends the threads; later lines are written at once, by the caller. False when an output hangs: its thread is left behind,
+  // Drains and ends the threads; later lines are written at once, by the caller. False when an output hangs, or others write faster than
+  // it for all of that time: its thread is left behind,
   // later lines are lost and counted, and the process should leave by _exit. Idempotent, one caller at a time; other threads may write
   // meanwhile.
   bool Stop(Duration patience);
@@ -96,6 +97,7 @@ class Log {
   };
 
   static LineQueue::Entry& Scratch();
+  void HandAtOnce(LineQueue::Entry& entry);
   bool Allow(std::size_t event);
   void ReportLeftOut(std::size_t event);
   void Submit(LineQueue::Entry& entry);

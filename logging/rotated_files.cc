@@ -102,10 +102,13 @@ std::vector<RotatedFile> ListRotated(const std::string& path) {
     if (!time || !rest.starts_with(suffix)) continue;
     const std::string_view ending = rest.substr(suffix.size());
     if (!ending.empty() && ending != kGz) continue;
-    std::error_code gone;
-    const std::uintmax_t bytes = fs::file_size(entry->path(), gone);
-    if (gone) continue;
-    found.push_back({.path = (file.parent_path() / name).string(), .bytes = bytes, .compressed = ending == kGz, .time = *time});
+    struct stat info {};
+    if (::stat(entry->path().c_str(), &info) != 0) continue;
+    found.push_back({.path = (file.parent_path() / name).string(),
+                     .bytes = static_cast<std::uint64_t>(info.st_size),
+                     .compressed = ending == kGz,
+                     .time = *time,
+                     .modified = WallTime(std::chrono::seconds(info.st_mtim.tv_sec))});
   }
   std::sort(found.begin(), found.end(), [](const RotatedFile& a, const RotatedFile& b) { return a.path < b.path; });
   return found;
@@ -118,8 +121,10 @@ std::vector<RotatedFile> OverLimits(const std::vector<RotatedFile>& files, const
   for (auto file = files.rbegin(); file != files.rend(); ++file) {
     ++count;
     bytes += file->bytes;
+    // Of a file that was rotated, or is in line behind one, when the clock was far ahead.
+    const WallTime since = file->time > now ? file->modified : file->time;
     if ((retention.count > 0 && count > retention.count) || (retention.bytes > 0 && bytes > retention.bytes) ||
-        (retention.age > Duration{} && now - file->time > retention.age)) {
+        (retention.age > Duration{} && now - since > retention.age)) {
       over.push_back(*file);
     }
   }

@@ -29,7 +29,8 @@ struct RotatedFile {
   std::string path = {};
   std::uint64_t bytes = 0;
   bool compressed = false;
-  WallTime time{};  // of the rotation
+  WallTime time{};      // of the rotation
+  WallTime modified{};  // last written or compressed
 };
 
 // Where the log `path` goes when it is rotated at `now`: behind all that were rotated before.

@@ -10,7 +10,7 @@ warn() { printf '%s\n' "$*" >&2; }
 die() { warn "$(basename "$0"): $1"; exit "${2:-1}"; }
 
 # Compile jobs: one per core, and no more than memory has room for (a source with Boost.Beast takes about 1.5 GB).
-jobs() {
+compile_jobs() {
   local cores available by_memory
   cores=$(nproc)
   available=$(awk '/^MemAvailable:/ {print int($2 / 1024)}' /proc/meminfo)
@@ -35,7 +35,7 @@ configure() {
 build() {
   local preset=$1 target
   shift
-  local arguments=(--build --preset "$preset" -j "$(jobs)")
+  local arguments=(--build --preset "$preset" -j "$(compile_jobs)")
   for target in "$@"; do arguments+=(--target "$target"); done
   cmake "${arguments[@]}"
 }

@@ -12,8 +12,6 @@
 #include "runtime/base/memory_lock.h"
 
 namespace inferd {
-namespace {}  // namespace
-
 Result<MappedFile> MappedFile::Open(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) {

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -152,6 +154,24 @@ TEST(LineQueue, WhatIsInHandIsNotWritten) {
   EXPECT_FALSE(queue.Stop(Duration::zero()));
   EXPECT_EQ(Put(queue, "late"), LineQueue::Stage::kAbandoned);
   EXPECT_FALSE(queue.Take(batch, taken));
+}
+
+TEST(LineQueue, WhatIsThrownOutLaterDoesNotCountForALineInHand) {
+  LineQueue queue(2, kForever, 1000);
+  Put(queue, "in hand");
+  std::array<LineQueue::Entry, 2> batch;
+  LineQueue::Taken taken;
+  ASSERT_TRUE(queue.Take(batch, taken));
+  std::atomic<int> tries{0};
+  std::atomic<bool> drained{false};
+  std::thread drainer([&] {
+    for (; tries < 20; ++tries) {
+      if (queue.Drain(std::chrono::milliseconds(1))) drained = true;
+    }
+  });
+  while (tries < 20) Put(queue, "thrown out by the next ones");
+  drainer.join();
+  EXPECT_FALSE(drained);
 }
 
 // Lines that were thrown out count as done for a drain; a writer that hangs is no less stuck for that.

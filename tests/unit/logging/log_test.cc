@@ -271,5 +271,30 @@ TEST_F(LogTest, AnOutputThatThrowsHarmsNoOther) {
   EXPECT_EQ(Dropped(DropReason::kInternal), 1U);
 }
 
+// As a file does when the disk is full.
+class Complaining final : public Output {
+ public:
+  Log* log = nullptr;
+  int put = 0;
+
+ protected:
+  void Put(const Line&) override {
+    ++put;
+    log->Write(Note{.text = "the disk is full"});
+  }
+};
+
+TEST_F(LogTest, AnOutputMayComplainWhenNobodyIsBehindTheLogAnyMore) {
+  const auto complaining = std::make_shared<Complaining>();
+  log = std::make_unique<Log>(clock, counters, Levels{}, LogOptions{.keeper = false});
+  complaining->log = log.get();
+  log->Add({complaining, out});
+  ASSERT_TRUE(log->Stop(kPatience));
+  log->Write(Note{.text = "x"});
+  EXPECT_EQ(complaining->put, 1);
+  EXPECT_THAT(out->texts(), ElementsAre("info x"));
+  EXPECT_EQ(Dropped(DropReason::kBlocked), 1U);
+}
+
 }  // namespace
 }  // namespace inferd::logging

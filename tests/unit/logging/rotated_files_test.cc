@@ -67,6 +67,13 @@ TEST(ListRotated, FindsItsOwnOldestFirstAndNothingElse) {
   EXPECT_THAT(ListRotated("/no/such/folder/inferd.log"), IsEmpty());
 }
 
+TEST(OverLimits, AFileFromTheFutureIsAsOldAsItsContents) {
+  const WallTime now(hours(100'000));
+  const std::vector<RotatedFile> files{{.path = "old", .time = now + hours(1000), .modified = now - hours(50)},
+                                       {.path = "new", .time = now + hours(1001), .modified = now - hours(1)}};
+  EXPECT_THAT(Names(OverLimits(files, {.count = 0, .age = hours(47)}, now)), ElementsAre("old"));
+}
+
 TEST(OverLimits, ByCountBytesAndAge) {
   const WallTime now = kSampleTime;
   const std::vector<RotatedFile> files{{.path = "a", .bytes = 10, .time = now - hours(72)},
