@@ -495,6 +495,7 @@ int App::Impl::Serve() {
       const bool ready = lifecycle.ready();
       if (ready) options.service.Reloading(clock.Now());
       AnswerReload();
+      ProcessLog().Drain(kLastWords);  // whoever waits for the reload finds what became of it in the log
       if (ready) options.service.Ready();
     }
     if (number == SIGTERM || number == SIGINT) {

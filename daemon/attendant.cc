@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "daemon/log.h"
 #include "metrics/health.h"
 
 namespace inferd::daemon {
@@ -11,6 +12,8 @@ namespace {
 constexpr Duration kPeriod = std::chrono::seconds(1);
 // While something moves, starting and stopping may go on; a minute of standstill is then the service manager's to judge.
 constexpr Duration kPatience = std::chrono::seconds(60);
+// An output that hangs keeps nobody from being ready.
+constexpr Duration kForTheLog = std::chrono::milliseconds(500);
 
 }  // namespace
 
@@ -62,7 +65,10 @@ void Attendant::Attend(MonotonicTime now) {
   if (!moved_on && now < next_) return;
   next_ = now + period();
 
-  if (moved_on && sights.life.state == State::kReady) service_.Ready();
+  if (moved_on && sights.life.state == State::kReady) {
+    ProcessLog().Drain(kForTheLog);  // whoever waits for the start finds its lines in the log
+    service_.Ready();
+  }
   if (moved_on && sights.life.state == State::kDraining) service_.Stopping();
   told_ = sights.life.state;
 

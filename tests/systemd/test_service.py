@@ -218,13 +218,21 @@ def test_a_restart_fails_no_client(setup):
         assert not clients.failures(), clients.failures()[:5]
 
 
+def entry_of(setup, request_id):
+    """The one journal entry of a request. Its line is written a moment after its answer."""
+    def lines():
+        setup.run("journalctl", "--sync")
+        return setup.run("journalctl", "-o", "json", f"REQUEST_ID={request_id}").splitlines()
+
+    found = harness.eventually(lines, 10, f"the journal entry of {request_id}")
+    assert len(found) == 1, found
+    return json.loads(found[0])
+
+
 def test_journal_entries_carry_fields(setup):
     answer = ask(headers={"X-Request-Id": "find-me-in-the-journal"})
     assert answer.status == 200
-    setup.run("journalctl", "--sync")
-    lines = setup.run("journalctl", "-o", "json", "REQUEST_ID=find-me-in-the-journal").splitlines()
-    assert len(lines) == 1, lines
-    entry = json.loads(lines[0])
+    entry = entry_of(setup, "find-me-in-the-journal")
     wanted = {"PRIORITY": "6", "SYSLOG_IDENTIFIER": "inferd", "_SYSTEMD_UNIT": "inferd.service", "EVENT": "request_ended", "MODEL": "demo", "INFERD_OUTCOME": "length",
               "INFERD_STATUS": "200"}
     assert {key: entry.get(key) for key in wanted} == wanted, entry
@@ -238,10 +246,7 @@ def test_one_request_id_leads_to_the_journal_too(setup):
         setup.run("systemctl", "restart", "inferd.service")
         answer = ask(headers={"X-Request-Id": "follow-me", "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})
         assert answer.status == 200 and answer.headers["x-request-id"] == "follow-me", answer
-        setup.run("journalctl", "--sync")
-        lines = setup.run("journalctl", "-o", "json", "REQUEST_ID=follow-me").splitlines()
-        assert len(lines) == 1, lines
-        entry = json.loads(lines[0])
+        entry = entry_of(setup, "follow-me")
         span_id = answer.headers["traceparent"].split("-")[2]
         assert entry["TRACE_ID"] == "0af7651916cd43dd8448eb211c80319c" and entry["INFERD_SPAN_ID"] == span_id, entry
         record = harness.eventually(lambda: (a := harness.request(OBSERVE, "GET", "/debug/requests?id=follow-me")).status == 200 and a.json(),

@@ -20,6 +20,7 @@ namespace fs = std::filesystem;
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -221,7 +222,8 @@ TEST_F(RotatingFileTest, SurvivesItsFolderBeingRemoved) {
   clock.Advance(seconds(1));
   file->Tick();
   EXPECT_EQ(ReadFile(path), "two\nthree\n");
-  EXPECT_THAT(troubles, ElementsAre(HasSubstr("cannot be opened")));
+  const std::lock_guard lock(mutex);  // the housekeeper may have come by and found no folder
+  EXPECT_THAT(troubles, Contains(HasSubstr("cannot be opened")));
   EXPECT_EQ(Dropped(DropReason::kMissing), 0U);
 }
 
