@@ -225,6 +225,10 @@ class Daemon:
     def log(self):
         return self.log_file.read_text(errors="replace")
 
+    def says(self, *texts):
+        """Waits for lines with them: a line is written a moment after what it tells of."""
+        eventually(lambda: all(text in self.log() for text in texts), 10, f"the log has {texts}; it ends with\n{self.log()[-1500:]}")
+
     def send(self, signal_number):
         self.process.send_signal(signal_number)
 

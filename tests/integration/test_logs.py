@@ -248,7 +248,7 @@ def test_it_starts_though_its_log_file_cannot_be_opened(setup):
         place.write_text("a file where a folder should be")
         with setup.daemon({"logs": {"file": str(place / "inferd.log")}}) as d:
             d.assert_serves()
-            assert "cannot be opened: Not a directory" in d.log(), d.log()
+            d.says("cannot be opened: Not a directory")
             eventually(lambda: d.metrics().sum("inferd_log_dropped_total", reason="missing") > 0, 5, "the lines are counted")
             place.unlink()
             eventually(lambda: (place / "inferd.log").exists() and d.complete(max_tokens=1) and
