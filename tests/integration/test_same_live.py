@@ -1,6 +1,7 @@
 """A daemon under load beside a Prometheus: the same queries over the daemon's own samples by both HTTP APIs, and the same rules judged by both
 at the same time."""
 import asyncio
+import contextlib
 import json
 import pathlib
 import signal
@@ -134,55 +135,63 @@ def spans(api_data):
     return found
 
 
-def test_both_judge_a_load_alike(setup):
+@contextlib.contextmanager
+def both(setup, groups):
+    """A daemon and a Prometheus that scrapes it judge the same rules every second: (daemon, server, file of the rules, configuration)."""
     with tempfile.TemporaryDirectory(prefix="inferd-live-") as name:
         rules = pathlib.Path(name) / "rules.yml"
-        rules.write_text(json.dumps(LIVE))
+        rules.write_text(json.dumps(groups))
         config = {"observability": {"interval": "1s"}, "alerts": {"interval": "1s", "rules": [str(rules)]}}
         with setup.daemon(config) as d:
             server = prometheus.Prometheus({"inferd": d.observability}, {"rule_files": [str(rules)]}, prometheus.programs()[0][0])
             try:
-                ports = [d.observability, server.port]
-
-                def ask(port, path, **parameters):
-                    answer = request(port, "GET", f"/api/v1/{path}?{urllib.parse.urlencode(parameters)}")
-                    assert answer.status == 200, answer
-                    return answer.json()["data"]
-
-                def states(port):
-                    return {(a["labels"]["alertname"], a["state"]) for a in ask(port, "alerts")["alerts"]}
-
-                eventually(lambda: all(ask(p, "query", query="running")["result"] for p in ports), 60, "all judge the rules")
-                begun, end = time.time(), threading.Event()
-
-                async def keep_busy():
-                    body = {"model": "demo", "prompt": "The queue", "max_tokens": 200}
-                    while not end.is_set():
-                        await asyncio.gather(*(load.ask(d.api, TEXT, body, 60) for _ in range(2)))
-
-                clients = [threading.Thread(target=lambda: asyncio.run(keep_busy())) for _ in range(4)]
-                for client in clients:
-                    client.start()
-                fired = {("Busy", "firing"), ("Arriving", "firing"), ("BusyForLong", "firing"), ("Waits", "pending")}
-                try:
-                    eventually(lambda: all(states(p) >= fired for p in ports), 60, "all fire")
-                finally:
-                    end.set()
-                    for client in clients:
-                        client.join()
-                eventually(lambda: all(not states(p) for p in ports), 60, "all are over")
-                now = time.time()
-                ours, theirs = [spans(ask(p, "query_range", query="ALERTS", start=begun, end=now, step=1)) for p in ports]
-                print(f"  {ours}")
-                assert {key[0] for key in ours} == {"Busy", "Arriving", "BusyForLong", "Waits"}, ours
-                assert {key for key in theirs if key[1] == "firing"} == {key for key in ours if key[1] == "firing"}, (ours, theirs)
-                for alert in ("Busy", "Arriving", "BusyForLong"):
-                    our, their = ours[alert, "firing"], theirs[alert, "firing"]
-                    # One interval for when each looked at the daemon, one for when it judged what it saw; a busy machine is late.
-                    slack = 2.5 + 5 * (harness.PATIENCE - 1)
-                    assert abs(our[0][0] - their[0][0]) <= slack and abs(our[-1][1] - their[-1][1]) <= slack, (alert, ours, theirs)
+                yield d, server, rules, config
             finally:
                 server.close()
+
+
+def ask(port, path, **parameters):
+    answer = request(port, "GET", f"/api/v1/{path}?{urllib.parse.urlencode(parameters)}")
+    assert answer.status == 200, answer
+    return answer.json()["data"]
+
+
+def test_both_judge_a_load_alike(setup):
+    with both(setup, LIVE) as (d, server, rules, config):
+        ports = [d.observability, server.port]
+
+        def states(port):
+            return {(a["labels"]["alertname"], a["state"]) for a in ask(port, "alerts")["alerts"]}
+
+        eventually(lambda: all(ask(p, "query", query="running")["result"] for p in ports), 60, "all judge the rules")
+        begun, end = time.time(), threading.Event()
+
+        async def keep_busy():
+            body = {"model": "demo", "prompt": "The queue", "max_tokens": 200}
+            while not end.is_set():
+                await asyncio.gather(*(load.ask(d.api, TEXT, body, 60) for _ in range(2)))
+
+        clients = [threading.Thread(target=lambda: asyncio.run(keep_busy())) for _ in range(4)]
+        for client in clients:
+            client.start()
+        fired = {("Busy", "firing"), ("Arriving", "firing"), ("BusyForLong", "firing"), ("Waits", "pending")}
+        try:
+            eventually(lambda: all(states(p) >= fired for p in ports), 60, "all fire")
+        finally:
+            end.set()
+            for client in clients:
+                client.join()
+        eventually(lambda: all(not states(p) for p in ports), 60, "all are over")
+        now = time.time()
+        ours, theirs = [spans(ask(p, "query_range", query="ALERTS", start=begun, end=now, step=1)) for p in ports]
+        print(f"  {ours}")
+        assert {key[0] for key in ours} == {"Busy", "Arriving", "BusyForLong", "Waits"}, ours
+        assert {key for key in theirs if key[1] == "firing"} == {key for key in ours if key[1] == "firing"}, (ours, theirs)
+        for alert in ("Busy", "Arriving", "BusyForLong"):
+            our, their = ours[alert, "firing"], theirs[alert, "firing"]
+            # One interval for when each looked at the daemon, one for when it judged what it saw; a busy machine is late.
+            slack = 2.5 + 5 * (harness.PATIENCE - 1)
+            assert abs(our[0][0] - their[0][0]) <= slack and abs(our[-1][1] - their[-1][1]) <= slack, (alert, ours, theirs)
 
 
 # What fails while the last reload of the configuration failed: two series on the side that may have one.
@@ -210,62 +219,49 @@ KEPT = {"Unchanged", "Stays", "OtherExpression", "Twice"}
 
 
 def test_both_take_failures_and_other_rules_alike(setup):
-    with tempfile.TemporaryDirectory(prefix="inferd-live-") as name:
-        rules = pathlib.Path(name) / "rules.yml"
-        rules.write_text(json.dumps(BEFORE))
-        config = {"observability": {"interval": "1s"}, "alerts": {"interval": "1s", "rules": [str(rules)]}}
-        with setup.daemon(config) as d:
-            server = prometheus.Prometheus({"inferd": d.observability}, {"rule_files": [str(rules)]}, prometheus.programs()[0][0])
-            try:
-                ports = [d.observability, server.port]
+    with both(setup, BEFORE) as (d, server, rules, config):
+        ports = [d.observability, server.port]
 
-                def ask(port, path, **parameters):
-                    answer = request(port, "GET", f"/api/v1/{path}?{urllib.parse.urlencode(parameters)}")
-                    assert answer.status == 200, answer
-                    return answer.json()["data"]
+        def health(port, rule):
+            return {r["health"] for g in ask(port, "rules")["groups"] for r in g["rules"] if r["name"] == rule}
 
-                def health(port, rule):
-                    return {r["health"] for g in ask(port, "rules")["groups"] for r in g["rules"] if r["name"] == rule}
+        def series(port):
+            """What there is now of what the rules record."""
+            found = ask(port, "query", query='{__name__=~"ALERTS|rec:.*"}')["result"]
+            return {tuple(sorted((k, v) for k, v in s["metric"].items() if k not in ("instance", "job"))) for s in found}
 
-                def series(port):
-                    """What there is now of what the rules record."""
-                    found = ask(port, "query", query='{__name__=~"ALERTS|rec:.*"}')["result"]
-                    return {tuple(sorted((k, v) for k, v in s["metric"].items() if k not in ("instance", "job"))) for s in found}
+        def begun(port):
+            return {(a["labels"]["alertname"], a["labels"].get("severity")): a["activeAt"] for a in ask(port, "alerts")["alerts"]}
 
-                def begun(port):
-                    return {(a["labels"]["alertname"], a["labels"].get("severity")): a["activeAt"] for a in ask(port, "alerts")["alerts"]}
+        def everything(port):
+            return health(port, "rec:fails") == {"ok"} and len(series(port)) == 15
 
-                def everything(port):
-                    return health(port, "rec:fails") == {"ok"} and len(series(port)) == 15
+        eventually(lambda: all(everything(p) for p in ports), 60, "all that the rules make is there")
+        before = [series(p) for p in ports]
+        assert before[0] == before[1], before[0] ^ before[1]
 
-                eventually(lambda: all(everything(p) for p in ports), 60, "all that the rules make is there")
-                before = [series(p) for p in ports]
-                assert before[0] == before[1], before[0] ^ before[1]
+        d.write_config({**config, "queue": {"capacity": 0}})
+        d.send(signal.SIGHUP)
+        eventually(lambda: all(health(p, "rec:fails") == health(p, "Fails") == {"err"} for p in ports), 60, "rules fail")
+        # Whoever marks what they made before as ended has done so now.
+        rounds = [ask(p, "query", query="inferd_ticker_rounds_total")["result"][0]["value"][1] for p in ports]
+        eventually(lambda: all(ask(p, "query", query=f"inferd_ticker_rounds_total > {r} + 2")["result"] for p, r in zip(ports, rounds)),
+                   60, "some more evaluations")
+        assert all(health(p, "rec:fails") == {"err"} for p in ports)
+        for port, was in zip(ports, before):
+            assert series(port) == was, f"what a rule that fails had made: {was - series(port)} is gone from {ports.index(port)}"
 
-                d.write_config({**config, "queue": {"capacity": 0}})
-                d.send(signal.SIGHUP)
-                eventually(lambda: all(health(p, "rec:fails") == health(p, "Fails") == {"err"} for p in ports), 60, "rules fail")
-                # Whoever marks what they made before as ended has done so now.
-                rounds = [ask(p, "query", query="inferd_ticker_rounds_total")["result"][0]["value"][1] for p in ports]
-                eventually(lambda: all(ask(p, "query", query=f"inferd_ticker_rounds_total > {r} + 2")["result"] for p, r in zip(ports, rounds)),
-                           60, "some more evaluations")
-                assert all(health(p, "rec:fails") == {"err"} for p in ports)
-                for port, was in zip(ports, before):
-                    assert series(port) == was, f"what a rule that fails had made: {was - series(port)} is gone from {ports.index(port)}"
-
-                started = [begun(p) for p in ports]
-                rules.write_text(json.dumps(AFTER))
-                d.write_config(config)
-                d.send(signal.SIGHUP)
-                server.process.send_signal(signal.SIGHUP)
-                gone = {"rec:goes", "rec:goes_with_its_group", "Goes", "GoesWithItsGroup"}
-                eventually(lambda: all(health(p, "rec:fails") == {"ok"} and not gone & {v for s in series(p) for _, v in s} and
-                                       len(series(p)) == 11 for p in ports), 60, "all that the other rules make is there, and nothing else")
-                ours, theirs = (series(p) for p in ports)
-                assert ours == theirs, ours ^ theirs
-                for port, was in zip(ports, started):
-                    now = begun(port)
-                    kept = {key[0] for key in now if now[key] == was.get(key)}
-                    assert kept - {"Fails"} == KEPT, (ports.index(port), kept, was, now)
-            finally:
-                server.close()
+        started = [begun(p) for p in ports]
+        rules.write_text(json.dumps(AFTER))
+        d.write_config(config)
+        d.send(signal.SIGHUP)
+        server.process.send_signal(signal.SIGHUP)
+        gone = {"rec:goes", "rec:goes_with_its_group", "Goes", "GoesWithItsGroup"}
+        eventually(lambda: all(health(p, "rec:fails") == {"ok"} and not gone & {v for s in series(p) for _, v in s} and
+                               len(series(p)) == 11 for p in ports), 60, "all that the other rules make is there, and nothing else")
+        ours, theirs = (series(p) for p in ports)
+        assert ours == theirs, ours ^ theirs
+        for port, was in zip(ports, started):
+            now = begun(port)
+            kept = {key[0] for key in now if now[key] == was.get(key)}
+            assert kept - {"Fails"} == KEPT, (ports.index(port), kept, was, now)

@@ -140,13 +140,21 @@ TEST(LineQueue, TheOldestAreLostAndTheOrderIsKept) {
   EXPECT_EQ(Put(queue, "late"), LineQueue::Stage::kDirect);
 }
 
-TEST(LineQueue, WhatIsInHandIsNotWritten) {
-  LineQueue queue(4, kForever, 1000);
-  Put(queue, "line");
+// Whose writer has taken a line and does not come back.
+struct HangingQueue {
+  HangingQueue() {
+    Put(queue, "line");
+    EXPECT_TRUE(queue.Take(batch, taken));
+    EXPECT_EQ(taken.lines, 1U);
+  }
+  LineQueue queue{2, kForever, 1000};
   std::array<LineQueue::Entry, 1> batch;
   LineQueue::Taken taken;
-  ASSERT_TRUE(queue.Take(batch, taken));
-  EXPECT_EQ(taken.lines, 1U);
+};
+
+TEST(LineQueue, WhatIsInHandIsNotWritten) {
+  HangingQueue hanging;
+  auto& [queue, batch, taken] = hanging;
   EXPECT_EQ(batch[0].bytes, "line");
   EXPECT_EQ(queue.unwritten(), 1U);
   EXPECT_FALSE(queue.Drain(Duration::zero()));
@@ -157,11 +165,8 @@ TEST(LineQueue, WhatIsInHandIsNotWritten) {
 }
 
 TEST(LineQueue, WhatIsThrownOutLaterDoesNotCountForALineInHand) {
-  LineQueue queue(2, kForever, 1000);
-  Put(queue, "in hand");
-  std::array<LineQueue::Entry, 2> batch;
-  LineQueue::Taken taken;
-  ASSERT_TRUE(queue.Take(batch, taken));
+  HangingQueue hanging;
+  LineQueue& queue = hanging.queue;
   std::atomic<int> tries{0};
   std::atomic<bool> drained{false};
   std::thread drainer([&] {
@@ -174,13 +179,9 @@ TEST(LineQueue, WhatIsThrownOutLaterDoesNotCountForALineInHand) {
   EXPECT_FALSE(drained);
 }
 
-// Lines that were thrown out count as done for a drain; a writer that hangs is no less stuck for that.
 TEST(LineQueue, AWriterThatHangsIsGivenUpAlsoWhenItsLinesWereThrownOut) {
-  LineQueue queue(2, kForever, 1000);
-  Put(queue, "in hand");
-  std::array<LineQueue::Entry, 1> batch;
-  LineQueue::Taken taken;
-  ASSERT_TRUE(queue.Take(batch, taken));
+  HangingQueue hanging;
+  LineQueue& queue = hanging.queue;
   for (int i = 0; i < 100; ++i) Put(queue, std::to_string(i));
   EXPECT_FALSE(queue.Stop(Duration::zero()));
   EXPECT_EQ(Put(queue, "late"), LineQueue::Stage::kAbandoned);
