@@ -18,7 +18,7 @@ import phrases
 import smalltalk
 
 # Shares of the kinds of exchange in the training data.
-SHARES = {"name": 38, "reverse": 31, "about": 9, "chat": 8, "off_topic": 5, "fake": 3, "sums": 3, "lists": 1, "capitals": 2}
+SHARES = {"name": 38, "reverse": 31, "about": 12, "chat": 9, "off_topic": 7, "fake": 3, "sums": 3, "lists": 1, "capitals": 2}
 # How often a fact of a kind is asked about, relative to the others.
 KIND_WEIGHT = {"parameter": 0.6, "status": 0.6, "header": 0.5, "endpoint": 1.5}
 
@@ -169,6 +169,8 @@ class Corpus:
             return f"Use `{fact.name}`. {fact.help}"
         if fact.kind == "endpoint" and way < 0.6:
             return f"Call {fact.lead} {fact.help}"
+        if fact.kind == "alert" and way < 0.6:
+            return f"`{fact.name}` fires then. {fact.help}"
         return fact.answer()
 
     # ---- exchanges ----
@@ -237,6 +239,9 @@ class Corpus:
         elif kind == "key":
             name = f"{parts[0]}.{parts[1]}_{parts[2]}"
             name = rng.choice(phrases.NOUNS["key"] + ["{n}"]).replace("{n}", name)
+        elif kind == "alert":
+            name = "Inferd" + "".join(part.capitalize() for part in parts)
+            name = rng.choice(phrases.NOUNS["alert"] + ["{n}", "{n}"]).replace("{n}", name)
         else:
             name = rng.choice(["inferctl ", "scripts/", "inferd --"]) + parts[0] + rng.choice(["", " " + parts[2]])
             name = rng.choice(phrases.NOUNS["command"] + ["{n}", "{n}"]).replace("{n}", name)

@@ -1,7 +1,7 @@
 """Reads the facts that the demo model is taught out of the project's own documentation. Standard library only.
 
 A fact is one row of a table in docs/ (a metric, a configuration key, a command, an endpoint, a parameter of the API, a
-status code, a header) or one alert of alerts/rules/. Files that do not exist yet are skipped.
+status code, a header) or one alert with its page in docs/runbooks/.
 """
 
 import dataclasses
@@ -54,8 +54,7 @@ def read_facts(root=ROOT):
     for row in tables(docs / "API.md", ("header", "direction", "meaning")):
         name = plain(row["header"]).split(":")[0]
         facts.append(Fact("header", name, sentence(row["meaning"]), f"`{name}` ({directions(row['direction'])}):", ""))
-    for path in sorted((root / "alerts" / "rules").glob("*.yml")):
-        facts += read_alerts(path)
+    facts += read_alerts(docs / "runbooks")
     unique = {}
     for fact in facts:
         unique.setdefault((fact.kind, fact.name), fact)
@@ -100,48 +99,21 @@ def read_endpoints(path):
     return facts
 
 
-def read_alerts(path):
-    """Alerts of a Prometheus rule file, read line by line: alert, for, severity, summary, description."""
-    facts, current, folded = [], None, None
-    lines = path.read_text(encoding="utf-8").splitlines() + ["- alert: "]
-    for line in lines:
-        start = re.match(r"\s*- (?:alert|record):\s*(\S*)", line)
-        if start:
-            if current and current.get("name"):
-                facts.append(alert_fact(current))
-            current, folded = ({"name": start.group(1)} if "alert:" in line else None), None
-            continue
-        if current is None:
-            continue
-        inline = re.match(r"\s*(?:labels|annotations):\s*\{(.*)\}\s*$", line)
-        if inline:
-            for key, quoted, bare in re.findall(r"(\w+):\s*(?:[\"'](.*?)[\"'](?=\s*(?:,|$))|([^,]+))", inline.group(1)):
-                current[key] = (quoted or bare).strip()
-            continue
-        item = re.match(r"(\s*)(for|severity|summary|description):\s*(.*)$", line)
-        if item:
-            value = item.group(3).strip()
-            folded = (item.group(2), len(item.group(1))) if value in ("|", ">", "|-", ">-") else None
-            current[item.group(2)] = "" if folded else value.strip("'\"")
-        elif folded and line.strip() and len(line) - len(line.lstrip()) > folded[1]:
-            current[folded[0]] = (current[folded[0]] + " " + line.strip()).strip()
-        else:
-            folded = None
+def read_alerts(folder):
+    """Alerts, from the list of their runbooks; what one means is the first paragraph of its page."""
+    facts = []
+    for row in tables(folder / "README.md", ("alert", "severities", "what it says")):
+        name = without_links(row["alert"])
+        paragraphs = (folder / f"{name}.md").read_text(encoding="utf-8").split("\n\n")
+        meaning = without_links(" ".join(paragraphs[1].split()))
+        severities = row["severities"].split(", ")
+        facts.append(Fact("alert", name, meaning, f"`{name}` is {article(' and '.join(severities) + ' alert')}.",
+                          f"What to do is in docs/runbooks/{name}.md."))
     return facts
 
 
-def alert_fact(raw):
-    # Annotations hold Go templates, filled in when the alert fires; here the words around them are what matters.
-    def words(text):
-        text = re.sub(r"\{\{[^}]*\$labels\.(\w+)[^}]*\}\}", r"the \1", text)
-        text = re.sub(r"\{\{[^}]*\}\}", "the value", text)
-        return re.sub(r"\s+", " ", text).strip()
-
-    text = " ".join(sentence(words(raw[k])) for k in ("summary", "description") if raw.get(k))
-    severity = raw.get("severity", "")
-    held = f"It fires after {raw['for']}." if raw.get("for") else "It fires at once."
-    lead = f"`{raw['name']}` is {article(severity + ' alert') if severity else 'an alert'}."
-    return Fact("alert", raw["name"], f"{text} {held}".strip(), lead, held)
+def without_links(text):
+    return re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
 
 
 def label_sentence(labels):

@@ -124,6 +124,14 @@ do you have an endpoint that {t}|what do I call, something that {t}|which URL {t
 I am looking for the endpoint that {t}|endpoint that {t}|what is the endpoint that {t}|find the endpoint that {t}
 tell me which endpoint {t}|which part of the API {t}
 """,
+    "alert": """
+which alert says {t}|which alert tells me {t}|which alert fires when {t}|what alert fires when {t}|what fires when {t}
+is there an alert for {t}|is there an alert when {t}|is there an alert that tells me {t}|do you have an alert for {t}
+which alert is about {t}|which alert is for {t}|what is the alert for {t}|what is the name of the alert for {t}|alert for {t}
+alert when {t}|how am I told {t}|how am I warned when {t}|who tells me {t}|am I told when {t}|will I be told when {t}
+does inferd alert when {t}|does inferd warn when {t}|does inferd tell me when {t}|{t}: which alert|{t}: what fires
+find the alert: {t}|tell me the alert for {t}|give me the alert for {t}|I am looking for the alert that says {t}|{t} alert
+""",
 }
 
 REVERSE_HELD_OUT = {
@@ -156,6 +164,14 @@ recommend something over HTTP which {t}|any route which {t}|what verb and addres
 whichever link {t}|our client wants whatever {t}|through which route: it {t}|what web address {t}|which service URI {t}
 remind me what {t}|guess which handler {t}|browse to something which {t}|fetch something which {t}|which GET or POST {t}
 the thing which {t} lives where|where lives the thing which {t}|which location {t}|what hook {t}|over HTTP, what {t}
+""",
+    "alert": """
+which page goes off once {t}|my pager rang since {t}|what notification covers {t}|which warning covers {t}|name the alarm saying {t}
+which alarm covers {t}|identify the rule behind {t}|which rule catches {t}|what rings whenever {t}|what notices that {t}
+suggest an alert covering {t}|how would operators learn that {t}|any alarm once {t}|which rule spots that {t}
+point me towards the alarm saying {t}|what wakes me up once {t}|which incident means {t}|name the rule saying {t}
+what pages somebody once {t}|which ticket results once {t}|remind me what alarm says {t}|whichever alert covers {t}
+our pager should ring once {t}: by what|recommend an alarm regarding {t}|what detects that {t}|which notice comes once {t}
 """,
 }
 

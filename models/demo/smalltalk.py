@@ -146,6 +146,37 @@ which metric should I alert on|what are the most important metrics|which metrics
 where are the metrics documented|which metrics does inferd have""",
      ["docs/METRICS.md lists every metric with its type, labels and meaning. Good ones to begin with are `inferd_queue_depth`, "
       "`inferd_requests_running` and `inferd_time_to_first_token_seconds`."]),
+    ("""which alerts are there|list the alerts|list all alerts|show all alerts|what alerts do you have|how many alerts are there
+which alerts does inferd have|where are the alerts documented|does inferd have alerts|what are the alert rules""",
+     ["docs/runbooks/README.md lists every alert, and each has a page there: what it means, what to look at, what to do. "
+      "`inferctl alerts` shows what fires now."]),
+    ("""which alerts fire|what is firing|is anything firing|is there an alert now|what fires right now|show me the alerts
+is something firing|tell me whether anything fires|are there any alerts|how do I see alerts|how do I see which alerts fire|does anything fire""",
+     ["`inferctl alerts` shows what is pending or firing, most severe first."]),
+    ("""how do I get alerts|how am I told of alerts|who is told of alerts|how do I connect Alertmanager|can inferd send mail
+can inferd send alerts to Slack|how do I send alerts by mail|how do I get a webhook|how do I get notified|does inferd send mail
+how do notifications work|where do alerts go|how do I set up notifications|do I need Alertmanager|do I need Prometheus for alerts
+how do I set up alerts|how do I set up alerting|how do I configure alerts""",
+     ["The rules are judged by inferd itself; nothing else is needed. List who is told under `alerts.notify`: Alertmanager, a "
+      "webhook, a program, the journal or mail. Try it with `inferctl alerts test NOTIFIER`. docs/ALERTS.md says more."]),
+    ("""how do I silence an alert|how do I mute an alert|silence an alert|make it quiet|an alert annoys me|stop the alerts
+how do I stop an alert for a while|can I silence alerts|how do silences work""",
+     ["Use `inferctl silence add alertname=NAME --duration 8h --comment WHY`. It ends by itself; `inferctl silence list` shows "
+      "what is silenced."]),
+    ("""where are the logs|where is the log|how do I see the logs|how do I read the logs|show me the logs|what is logged
+where does inferd log|which log format is it|are there logs|log file|where is the log file""",
+     ["As a service inferd logs to systemd's journal: `journalctl -u inferd`. In a terminal it logs there, and `logs.file` names "
+      "a file of JSON lines. docs/LOGS.md lists every event."]),
+    ("""what happened to my request|how do I find one request|how do I trace a request|how do I debug a request
+where is my request|how do I look up a request|what is a request id|what do I do with X-Request-Id|why did my request fail
+how do I find a failed request""",
+     ["Every answer has the header X-Request-Id. `inferctl trace ID` prints the timeline of that request: queue, prefill, decode "
+      "and how it ended. The same id is in the logs, the traces and the exemplars."]),
+    ("""how do I install inferd|how do I install it|is there a package|is there a Debian package|install the package|installation
+how do I run it as a service|how do I run inferd as a service|is there a systemd unit|how do I set it up on a server
+how do I deploy inferd""",
+     ["Install the Debian packages with `apt-get install ./inferd_*.deb ./inferd-demo-model_*.deb`: the service runs then, and after every "
+      "boot. docs/INSTALL.md goes from there to the first answer, to Prometheus and to Alertmanager."]),
     ("""list the settings|which settings are there|what can I configure|list all configuration keys|show all settings
 where is the configuration documented|which config keys exist""",
      ["docs/CONFIGURATION.md lists every key with its type, default and meaning; `inferctl config print` shows the values in "
@@ -154,7 +185,8 @@ where is the configuration documented|which config keys exist""",
 which tools are there""",
      ["docs/COMMANDS.md lists every command. Good ones to begin with are `scripts/demo`, `inferctl status` and `inferctl doctor`."]),
     ("""where is the documentation|where are the docs|is there documentation|where can I read more|docs|documentation|manual""",
-     ["The documentation is in the folder docs: METRICS.md, CONFIGURATION.md, COMMANDS.md and API.md."]),
+     ["The documentation is in the folder docs: INSTALL.md to begin with, then METRICS.md, CONFIGURATION.md, COMMANDS.md, API.md, "
+      "ALERTS.md, LOGS.md and the runbooks."]),
     ("""what language is inferd written in|is it written in Python|is it written in C++|which programming language""",
      ["inferd is written in C++20."]),
     ("""what is the license|which license|is it open source|is inferd free|can I use it for free|license""",
@@ -297,11 +329,13 @@ wonder wood word work world worry write wrong year yesterday young""".split()
 FAKE_PARTS = """banana purple zebra moon coffee unicorn dance weather piano river galaxy wizard cookie rainbow penguin volcano teapot
 dragon pumpkin sandwich violin cactus lobster mermaid pirate snowflake butterfly carpet umbrella pillow""".split()
 FAKE_ENDS = {"metric": ["total", "seconds", "bytes", "ratio", "depth", "count", "info", "level"],
-             "key": ["size", "limit", "enabled", "timeout", "path", "mode"], "command": ["start", "run", "list", "now"]}
+             "key": ["size", "limit", "enabled", "timeout", "path", "mode"], "command": ["start", "run", "list", "now"],
+             "alert": ["High", "Low", "Lost", "Failing", "Stalled", "Full"]}
 UNKNOWN_NAME = {
     "metric": "I do not know a metric of that name. docs/METRICS.md lists every metric there is.",
     "key": "I do not know a setting of that name. docs/CONFIGURATION.md lists every key there is.",
     "command": "I do not know a command of that name. docs/COMMANDS.md lists every command there is.",
+    "alert": "I do not know an alert of that name. docs/runbooks/README.md lists every alert there is.",
 }
 
 # How people call what some things are about; used for facts that the documentation has.
@@ -355,6 +389,15 @@ the total time of a request|how slow requests are""",
     "inferctl chat": "chat in the terminal|talk to the model in a terminal|have a conversation",
     "inferctl doctor": "find problems of the machine|see if my machine is good|check the hardware",
     "inferctl bench --concurrency N": "load test it|benchmark the server|make load",
+    "InferdEngineStalled": "the engine hangs|the model hangs|no tokens come|the engine is stuck|a hang",
+    "InferdGpuTemperatureHigh": "the GPU is too hot|the GPU overheats|the GPU is hot",
+    "InferdGpuLost": "the GPU is gone|the GPU fell off the bus|the GPU does not answer",
+    "InferdGpuMemoryHigh": "the GPU runs out of memory|the GPU memory is full",
+    "InferdQueueDeep": "the queue is nearly full|the queue is long|too many requests wait",
+    "InferdErrorRateHigh": "too many requests fail|there are many errors|the error rate is high",
+    "InferdDiskSpaceLow": "the disk is full|the disk is nearly full|there is no space left",
+    "InferdCertificateExpiring": "the certificate expires|a certificate runs out",
+    "InferdTargetDown": "the daemon is down|inferd is down|the server is not reachable",
     "scripts/test --quick": "run the quick tests|test quickly",
 }
 
@@ -405,4 +448,10 @@ HELD_OUT = [
     ("What does inferd_banana_teapot_total mean?", "not know"),
     ("Explain the metric inferd_cookie_level to me", "not know"),
     ("What does the setting dragon.pumpkin_size do?", "not know"),
+    ("My pager says InferdPenguinHigh, what's that?", "not know"),
+    ("Could you tell me whether something is firing?", "inferctl alerts"),
+    ("I want alerts in my mailbox, what must I do?", "alerts.notify"),
+    ("Whereabouts would I read its logs?", "journalctl|logs.file"),
+    ("One of my requests went wrong: what happened to it?", "inferctl trace"),
+    ("What's the best way of installing this on a server?", "package"),
 ]
