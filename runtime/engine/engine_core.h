@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/base/aligned_vector.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/ring.h"
 #include "runtime/engine/block_pool.h"
@@ -147,7 +148,7 @@ class EngineCore {
   std::set<WaitingKey> waiting_;
   std::array<std::uint32_t, kPriorities> queued_{};
   SequenceId next_id_ = 1;
-  std::vector<float> logits_;
+  AlignedVector<float> logits_;
 
   StepRecord step_;  // of the step in progress
   std::uint64_t step_number_ = 0;

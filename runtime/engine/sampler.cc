@@ -44,7 +44,7 @@ GeneratedToken Sampler::Sample(std::span<float> logits, int position) {
   for (float& logit : logits) {
     if (std::isnan(logit)) logit = -std::numeric_limits<float>::infinity();
   }
-  std::vector<float> own;
+  AlignedVector<float> own;
   if (params_.logprobs >= 0) {
     ReadLogprobs(logits);
     own.assign(logits.begin(), logits.end());

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "runtime/base/aligned_vector.h"
 #include "runtime/engine/request.h"
 
 namespace inferd::engine {
@@ -37,7 +38,7 @@ class Sampler {
     bool prompt = false;
   };
   std::unordered_map<TokenId, Seen> seen_;
-  std::vector<float> work_;
+  AlignedVector<float> work_;
   std::vector<TokenId> candidates_;
   double log_total_ = 0;  // of the model's own distribution
   std::vector<TokenLogprob> top_;

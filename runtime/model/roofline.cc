@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/base/aligned_vector.h"
 #include "runtime/base/thread.h"
 #include "runtime/model/kernels/kernels.h"
 
@@ -80,13 +81,13 @@ double ComputeRate(const Model& model, const Clock& clock, Duration budget) {
   const gguf::TensorType type = TypeNamed(model.quantization());
   if (table == nullptr) return 0;
   const std::size_t row_bytes = gguf::RowBytes(type, kInner);
-  const std::vector<std::byte> weights(row_bytes * kRows);
-  const std::vector<float> f32(std::size_t{kColumns} * kInner);
-  const std::vector<std::int8_t> q8(f32.size());
-  const std::vector<float> scales(f32.size() / kernels::kBlockElements);
+  const AlignedVector<std::byte> weights(row_bytes * kRows);
+  const AlignedVector<float> f32(std::size_t{kColumns} * kInner);
+  const AlignedVector<std::int8_t> q8(f32.size());
+  const AlignedVector<float> scales(f32.size() / kernels::kBlockElements);
   const kernels::MatrixView view{.type = type, .data = weights.data(), .rows = kRows, .k = kInner, .row_bytes = row_bytes};
   const kernels::Activations x{.f32 = f32.data(), .q8 = q8.data(), .q8_scale = scales.data(), .columns = kColumns, .k = kInner};
-  std::vector<std::vector<float>> results(static_cast<std::size_t>(model.threads()), std::vector<float>(std::size_t{kRows} * kColumns));
+  std::vector<AlignedVector<float>> results(static_cast<std::size_t>(model.threads()), AlignedVector<float>(std::size_t{kRows} * kColumns));
   return Rate(model.threads(), clock, budget, [&](int thread) {
     table->matmul(type)(view, 0, kRows, x, results[static_cast<std::size_t>(thread)].data(), kRows);
     return 2.0 * kRows * kColumns * kInner;

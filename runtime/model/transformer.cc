@@ -26,7 +26,7 @@ Transformer::Transformer(gguf::GgufFile file, ModelConfig config, Weights weight
       rope_(config_, weights_.rope_factors),
       pool_(threads, clock_),
       worker_busy_(static_cast<std::size_t>(pool_.threads() - 1)),
-      scratch_(static_cast<std::size_t>(pool_.threads()), std::vector<float>(Size(2 * kKvBlockTokens, config_.head_dim))) {
+      scratch_(static_cast<std::size_t>(pool_.threads()), AlignedVector<float>(Size(2 * kKvBlockTokens, config_.head_dim))) {
   std::map<std::string_view, std::uint64_t> bytes_by_type;
   for (const gguf::Tensor& tensor : file_.tensors()) {
     const std::uint64_t elements = tensor.rows() * tensor.columns();
@@ -213,7 +213,7 @@ void Transformer::AttendTile(const AttentionTile& tile, int layer, int kv_head, 
   float* key_floats = scratch_[static_cast<std::size_t>(thread)].data();
   float* value_floats = key_floats + Size(kKvBlockTokens, dim);
 
-  const auto head_at = [&](std::vector<float>& rows, int t, int g) {
+  const auto head_at = [&](AlignedVector<float>& rows, int t, int g) {
     return &rows[Size(tile.first_token + t, config_.q_dim()) + Size(kv_head * group + g, dim)];
   };
   thread_local std::vector<kernels::AttentionState> states;

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/base/aligned_vector.h"
 #include "runtime/model/compute_pool.h"
 #include "runtime/model/kernels/kernels.h"
 #include "runtime/model/model.h"
@@ -41,18 +42,18 @@ class Transformer final : public Model {
   // One row per token of the step. Grown when a step is larger than any before, never shrunk.
   struct Buffers {
     int tokens = 0;
-    std::vector<float> x;         // [tokens][d_model], the residual stream
-    std::vector<float> normed;    // [tokens][d_model]
-    std::vector<float> query;     // [tokens][q_dim]
-    std::vector<float> key;       // [tokens][kv_dim]
-    std::vector<float> value;     // [tokens][kv_dim]
-    std::vector<float> attended;  // [tokens][q_dim]
-    std::vector<float> gate;      // [tokens][ffn]
-    std::vector<float> up;        // [tokens][ffn]
-    std::vector<float> cosines;   // [tokens][rope_dims / 2]
-    std::vector<float> sines;     // [tokens][rope_dims / 2]
-    std::vector<std::int8_t> q8;  // [tokens][widest input of a product]
-    std::vector<float> q8_scale;  // [tokens][widest / 32]
+    AlignedVector<float> x;         // [tokens][d_model], the residual stream
+    AlignedVector<float> normed;    // [tokens][d_model]
+    AlignedVector<float> query;     // [tokens][q_dim]
+    AlignedVector<float> key;       // [tokens][kv_dim]
+    AlignedVector<float> value;     // [tokens][kv_dim]
+    AlignedVector<float> attended;  // [tokens][q_dim]
+    AlignedVector<float> gate;      // [tokens][ffn]
+    AlignedVector<float> up;        // [tokens][ffn]
+    AlignedVector<float> cosines;   // [tokens][rope_dims / 2]
+    AlignedVector<float> sines;     // [tokens][rope_dims / 2]
+    AlignedVector<std::int8_t> q8;  // [tokens][widest input of a product]
+    AlignedVector<float> q8_scale;  // [tokens][widest / 32]
   };
 
   // Where a token of the step belongs.
@@ -108,7 +109,7 @@ class Transformer final : public Model {
   std::vector<TokenPlace> places_;
   std::vector<TokenId> tokens_;
   std::vector<AttentionTile> tiles_;
-  std::vector<std::vector<float>> scratch_;  // per thread: one block of keys and one of values as floats
+  std::vector<AlignedVector<float>> scratch_;  // per thread: one block of keys and one of values as floats
 };
 
 }  // namespace inferd::model

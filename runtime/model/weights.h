@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "runtime/base/aligned_vector.h"
 #include "runtime/base/status.h"
 #include "runtime/gguf/gguf.h"
 #include "runtime/model/config.h"
@@ -12,7 +13,7 @@
 namespace inferd::model {
 
 using kernels::MatrixView;
-using Vector = std::vector<float>;
+using Vector = AlignedVector<float>;
 
 struct LayerWeights {
   Vector attention_norm;                    // [d_model]
