@@ -34,11 +34,14 @@ double Seconds(const Json& request, const char* key) {
   return request.contains(key) && request[key].is_number() ? request[key].get<double>() : -1;
 }
 
+// From its arrival to its end, or to now when it is in flight.
+double Whole(const Json& request) { return std::max({Seconds(request, "total_seconds"), Seconds(request, "age_seconds"), 0.0}); }
+
 // In the order in which they were reached; before the queue the body is read and made into tokens, behind the last token the answer's end
 // is written.
 std::vector<Stage> StagesOf(const Json& request) {
   std::vector<Stage> stages;
-  const double total = std::max(Seconds(request, "total_seconds"), 0.0);
+  const double total = Whole(request);
   const double queued = Seconds(request, "queue_seconds");
   double at = Seconds(request, "first_token_seconds") - Seconds(request, "prefill_seconds") - queued;
   if (queued < 0 || Seconds(request, "first_token_seconds") < 0) at = 0;
@@ -59,8 +62,11 @@ void Print(const Json& request) {
     if (key.ends_with("_seconds")) continue;
     facts.push_back({key, PrintableLine(value.is_string() ? value.get<std::string>() : value.dump(), 200)});
   }
+  if (const double silent = Seconds(request, "since_last_token_seconds"); silent >= 0) {
+    facts.push_back({"last token", FormatSeconds(silent) + " ago"});
+  }
   std::fputs(Table(facts, /*header=*/false).c_str(), stdout);
-  const double total = std::max(Seconds(request, "total_seconds"), 1e-9);
+  const double total = std::max(Whole(request), 1e-9);
   std::vector<std::vector<std::string>> rows{{"stage", "after", "took", "|" + std::string(static_cast<std::size_t>(kWidth), '-') + "|"}};
   for (const Stage& stage : StagesOf(request)) {
     const auto from = static_cast<std::size_t>(std::clamp(stage.begin / total, 0.0, 1.0) * kWidth);
@@ -70,7 +76,7 @@ void Print(const Json& request) {
          "|" + std::string(from, ' ') +
              std::string(std::min(width, static_cast<std::size_t>(kWidth) - std::min(from, static_cast<std::size_t>(kWidth))), '#')});
   }
-  rows.push_back({"total", "", FormatSeconds(total), ""});
+  rows.push_back({request.contains("total_seconds") ? "total" : "so far", "", FormatSeconds(total), ""});
   std::printf("\n%s", Table(rows, /*header=*/true).c_str());
 }
 

@@ -256,7 +256,8 @@ std::string ChromeTrace(std::span<const StepRecord> steps, std::span<const Reque
   return writer.Take(window.wall_begin);
 }
 
-void AppendRequestJson(const RequestRecord& record, std::string_view model, std::string& out) {
+void AppendRequestJson(const RequestRecord& record, std::string_view model, MonotonicTime now, std::string& out) {
+  const bool running = !Reached(record.ended);
   const auto text = [&out](std::string_view name, std::string_view value) {
     if (value.empty()) return;
     out += ",\"";
@@ -265,7 +266,8 @@ void AppendRequestJson(const RequestRecord& record, std::string_view model, std:
     AppendJsonString(value, out);
   };
   const auto number = [&out](std::string_view name, std::uint64_t value) { out += ',' + Argument(name, value); };
-  const auto seconds = [&out](std::string_view name, MonotonicTime from, MonotonicTime to) {
+  const auto seconds = [&](std::string_view name, MonotonicTime from, MonotonicTime to) {
+    if (running && !Reached(to)) to = now;
     if (!Reached(from) || !Reached(to)) return;
     out += ",\"";
     out += name;
@@ -278,17 +280,23 @@ void AppendRequestJson(const RequestRecord& record, std::string_view model, std:
   text("span_id", record.span_id.view());
   text("model", model);
   text("endpoint", engine::EndpointName(record.endpoint));
-  text("outcome", engine::OutcomeName(record.outcome));
-  if (record.outcome == engine::Outcome::kRejected) text("reason", engine::RefusalReasonName(record.refusal));
-  number("status", record.http_status);
+  if (running) {
+    out += ",\"running\":true";
+    text("stage", engine::StageName(record.stage()));
+  } else {
+    text("outcome", engine::OutcomeName(record.outcome));
+    if (record.outcome == engine::Outcome::kRejected) text("reason", engine::RefusalReasonName(record.refusal));
+    number("status", record.http_status);
+  }
   std::string time;
   AppendTime(record.received_wall, time);
   text("received", time);
-  seconds("total_seconds", record.received, record.ended);
+  seconds(running ? "age_seconds" : "total_seconds", record.received, record.ended);
   seconds("queue_seconds", record.admitted, record.scheduled);
-  seconds("first_token_seconds", record.received, record.first_token);
+  if (Reached(record.first_token)) seconds("first_token_seconds", record.received, record.first_token);
   seconds("prefill_seconds", record.scheduled, record.first_token);
-  seconds("decode_seconds", record.first_token, record.last_token);
+  seconds("decode_seconds", record.first_token, running ? now : record.last_token);
+  if (running) seconds("since_last_token_seconds", record.last_token, now);
   number("prompt_tokens", record.prompt_tokens);
   number("cached_prompt_tokens", record.cached_prompt_tokens);
   number("generated_tokens", record.generated_tokens);

@@ -70,7 +70,8 @@ struct TraceWindow {
 std::string ChromeTrace(std::span<const engine::StepRecord> steps, std::span<const engine::RequestRecord> requests,
                         std::span<const std::string> models, const TraceWindow& window);
 
-// One request as a JSON object: who, what, when each stage began (RFC 3339) and how long it took.
-void AppendRequestJson(const engine::RequestRecord& record, std::string_view model, std::string& out);
+// One request as a JSON object: who, what, when each stage began (RFC 3339) and how long it took. Of one that has not ended (`ended` not
+// reached) it says `running`, the stage, and how long it has been in it until `now`.
+void AppendRequestJson(const engine::RequestRecord& record, std::string_view model, MonotonicTime now, std::string& out);
 
 }  // namespace inferd::logging

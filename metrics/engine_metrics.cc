@@ -11,8 +11,6 @@ namespace {
 using engine::Endpoint;
 using engine::Ledger;
 
-constexpr std::array<std::string_view, engine::kStages> kStageNames{"queued", "prefill", "decode"};
-
 // Age at `now` of something that began at `since`; 0 when it has not.
 double Age(MonotonicTime since, MonotonicTime now) { return since == MonotonicTime{} || since > now ? 0 : ToSeconds(now - since); }
 
@@ -44,7 +42,7 @@ void EngineMetrics::CollectRequests(std::vector<prometheus::MetricFamily>& famil
         generated.Add({model, name, outcome}, static_cast<double>(totals.generated_tokens[o]));
       }
       for (std::size_t s = 0; s < engine::kStages; ++s)
-        in_flight.Add({model, name, kStageNames[s]}, static_cast<double>(totals.in_flight[s]));
+        in_flight.Add({model, name, engine::kStageNames[s]}, static_cast<double>(totals.in_flight[s]));
       for (std::size_t r = 1; r < engine::kRefusalReasons; ++r) {
         rejected.Add({model, name, RefusalReasonName(static_cast<engine::RefusalReason>(r))}, static_cast<double>(totals.rejected[r]));
       }

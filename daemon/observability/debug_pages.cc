@@ -121,39 +121,30 @@ HttpResponse DebugPages::Handle(const RequestHead& head) const {
 std::string DebugPages::RequestsJson() const {
   const auto records = recorder_.Requests();
   std::string body = "{\"in_flight\":[";
+  const std::vector<engine::RequestRecord> running = Running();
   const MonotonicTime now = views_.clock.Now();
-  bool first = true;
-  for (const OpenCalls::Facts& call : views_.open_calls.List()) {
-    body += first ? "\n{\"request_id\":" : ",\n{\"request_id\":";
-    first = false;
-    logging::AppendJsonString(call.request_id, body);
-    body += ",\"trace_id\":";
-    logging::AppendJsonString(call.trace_id, body);
-    body += ",\"endpoint\":";
-    logging::AppendJsonString(engine::EndpointName(call.endpoint), body);
-    body += ",\"client\":";
-    logging::AppendJsonString(call.client, body);
-    body += ",\"received\":\"";
-    logging::AppendTime(call.received_wall, body);
-    body += "\",\"age_seconds\":";
-    logging::AppendJsonNumber(ToSeconds(now - call.received), body);
-    body += '}';
+  for (const engine::RequestRecord& record : running) {
+    body += &record == running.data() ? "\n" : ",\n";
+    logging::AppendRequestJson(record, ModelOf(record), now, body);
   }
   body += "\n],\"requests\":[";
   for (auto record = records.rbegin(); record != records.rend(); ++record) {
     body += record == records.rbegin() ? "\n" : ",\n";
-    logging::AppendRequestJson(*record, ModelOf(*record), body);
+    logging::AppendRequestJson(*record, ModelOf(*record), now, body);
   }
   return body + "\n]}\n";
 }
 
 std::string DebugPages::AsComments() const {
   std::string text;
-  for (const engine::RequestRecord& record : recorder_.Requests()) {
+  const MonotonicTime now = views_.clock.Now();
+  const auto add = [&](const engine::RequestRecord& record) {
     text += "# request ";
-    logging::AppendRequestJson(record, ModelOf(record), text);
+    logging::AppendRequestJson(record, ModelOf(record), now, text);
     text += '\n';
-  }
+  };
+  for (const engine::RequestRecord& record : recorder_.Requests()) add(record);
+  for (const engine::RequestRecord& record : Running()) add(record);
   for (const engine::StepRecord& step : recorder_.Steps()) {
     std::array<char, 256> line{};
     std::snprintf(line.data(), line.size(),
@@ -166,30 +157,46 @@ std::string DebugPages::AsComments() const {
   return text;
 }
 
-HttpResponse DebugPages::Requests(std::string_view query) const {
+HttpResponse DebugPages::OneRequest(std::string_view id) const {
+  // First those that are inside: who ends meanwhile is found in its record.
+  const std::vector<engine::RequestRecord> running = Running();
+  const MonotonicTime now = views_.clock.Now();
   HttpResponse response;
-  if (const std::string_view id = QueryValue(query, "id"); !id.empty()) {
-    const auto record = recorder_.Find(id);
-    if (!record) return Refuse(404, "no request with this id among the last ones that have ended");
-    logging::AppendRequestJson(*record, ModelOf(*record), response.body);
+  const auto answer = [&](const engine::RequestRecord& record) {
+    logging::AppendRequestJson(record, ModelOf(record), now, response.body);
     response.body += "\n";
     return response;
-  }
+  };
+  if (const auto ended = recorder_.Find(id)) return answer(*ended);
+  const auto open = std::ranges::find(running, id, [](const engine::RequestRecord& record) { return record.id.view(); });
+  if (open != running.end()) return answer(*open);
+  return Refuse(404, "no request with this id in flight or among the last ones that have ended");
+}
+
+HttpResponse DebugPages::Requests(std::string_view query) const {
+  HttpResponse response;
+  if (const std::string_view id = QueryValue(query, "id"); !id.empty()) return OneRequest(id);
   if (QueryValue(query, "format") == "json") {
     response.body = RequestsJson();
     return response;
   }
   response.content_type = "text/html; charset=utf-8";
   std::string& page = response.body = kPageHead;
+  const std::vector<engine::RequestRecord> running = Running();
   const MonotonicTime now = views_.clock.Now();
-  const std::vector<OpenCalls::Facts> open = views_.open_calls.List();
-  page += "<p>In flight now: " + std::to_string(open.size()) + ", oldest first.</p>\n";
-  if (!open.empty()) page += "<table><tr><th>request<th class=l>endpoint<th class=l>client<th>for\n";
-  for (const OpenCalls::Facts& call : open) {
-    page += "<tr><td>" + Html(call.request_id) + "<td class=l>" + std::string(engine::EndpointName(call.endpoint)) + "<td class=l>" +
-            Html(call.client) + "<td>" + Milliseconds(call.received, now) + "\n";
+  page += "<p>In flight now: " + std::to_string(running.size()) + ", oldest first; times in milliseconds.</p>\n";
+  if (!running.empty()) {
+    page +=
+        "<table><tr><th>request<th class=l>model<th class=l>endpoint<th class=l>client<th class=l>stage<th>for<th>prompt<th>generated"
+        "<th>since the last token\n";
   }
-  if (!open.empty()) page += "</table>\n";
+  for (const engine::RequestRecord& r : running) {
+    page += "<tr><td>" + Html(r.id.view()) + "<td class=l>" + Html(ModelOf(r)) + "<td class=l>" +
+            std::string(engine::EndpointName(r.endpoint)) + "<td class=l>" + Html(r.client.view()) + "<td class=l>" +
+            std::string(engine::StageName(r.stage())) + "<td>" + Milliseconds(r.received, now) + "<td>" + std::to_string(r.prompt_tokens) +
+            "<td>" + std::to_string(r.generated_tokens) + "<td>" + Milliseconds(r.last_token, now) + "\n";
+  }
+  if (!running.empty()) page += "</table>\n";
   const auto records = recorder_.Requests();
   page += "<p>The last " + std::to_string(records.size()) +
           " that have ended, newest first; times in milliseconds. <a href=\"?format=json\">JSON</a>, <a "
@@ -217,15 +224,26 @@ std::vector<engine::RequestRecord> DebugPages::Running() const {
     record.id = std::string_view(call.request_id);
     record.trace_id = std::string_view(call.trace_id);
     record.span_id = std::string_view(call.span_id);
+    record.client = std::string_view(call.client);
     record.endpoint = call.endpoint;
     record.received = call.received;
     record.received_wall = call.received_wall;
     record.model = views_.ledger.other_model();
     if (call.request == nullptr) continue;
-    record.model = call.request->record.model;
-    record.admitted = call.request->record.admitted;
-    record.scheduled = call.request->progress.scheduled;
-    record.first_token = call.request->progress.first_token;
+    const engine::RequestRecord& known = call.request->record;
+    record.model = known.model;
+    record.admitted = known.admitted;
+    record.prompt_tokens = known.prompt_tokens;
+    record.choices = known.choices;
+    record.priority = known.priority;
+    record.stream = known.stream;
+    record.tenant = known.tenant;
+    record.user_agent = known.user_agent;
+    const engine::Request::Progress& progress = call.request->progress;
+    record.scheduled = progress.scheduled;
+    record.first_token = progress.first_token;
+    record.last_token = progress.last_token;
+    record.generated_tokens = progress.generated_tokens;
   }
   return running;
 }

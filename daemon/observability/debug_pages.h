@@ -30,6 +30,7 @@ class DebugPages {
 
  private:
   HttpResponse Requests(std::string_view query) const;
+  HttpResponse OneRequest(std::string_view id) const;
   HttpResponse Trace(std::string_view query) const;
   HttpResponse Bundle() const;
   std::string RequestsJson() const;

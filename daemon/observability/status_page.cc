@@ -59,7 +59,6 @@ void WriteModels(JsonWriter& json, const Views& views, const metrics::EngineMetr
 }
 
 void WriteRequests(JsonWriter& json, const engine::Ledger& ledger) {
-  constexpr std::array<std::string_view, engine::kStages> kStageNames{"queued", "prefill", "decode"};
   json.Key("requests").BeginArray();
   for (std::uint16_t m = 0; m < ledger.models().size(); ++m) {
     for (std::size_t e = 0; e < engine::kEndpoints; ++e) {
@@ -67,7 +66,7 @@ void WriteRequests(JsonWriter& json, const engine::Ledger& ledger) {
       const engine::Ledger::Totals totals = ledger.Read(m, endpoint);
       if (totals.received == 0 && m == ledger.other_model()) continue;
       json.BeginObject().Member("model", ledger.models()[m]).Member("endpoint", EndpointName(endpoint)).Member("received", totals.received);
-      for (std::size_t s = 0; s < engine::kStages; ++s) json.Member(kStageNames[s], totals.in_flight[s]);
+      for (std::size_t s = 0; s < engine::kStages; ++s) json.Member(engine::kStageNames[s], totals.in_flight[s]);
       for (std::size_t o = 0; o < engine::kOutcomes; ++o) json.Member(OutcomeName(static_cast<engine::Outcome>(o)), totals.ended[o]);
       json.EndObject();
     }

@@ -309,8 +309,8 @@ void EngineCore::Deliver(Sequence& sequence, std::span<float> logits, MonotonicT
     step_.inter_token_sum += gap;
   }
   sequence.last_token = now;
-  request.record.last_token = now;
-  ++request.record.generated_tokens;
+  request.progress.last_token = request.record.last_token = now;
+  request.progress.generated_tokens = ++request.record.generated_tokens;
   ++step_.generated_tokens;
   if (request.record.first_token == MonotonicTime{}) {
     request.record.first_token = now;

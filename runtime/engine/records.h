@@ -66,6 +66,12 @@ constexpr std::string_view RefusalReasonName(RefusalReason r) {
 inline constexpr std::size_t kPreemptionTimes = 8;
 
 // One per request to a generation endpoint. A time that was never reached is MonotonicTime{} (its epoch).
+// Where a request is before it ends. Values are positions in arrays and label values.
+enum class Stage : std::uint8_t { kQueued, kPrefill, kDecode };
+inline constexpr std::array<std::string_view, 3> kStageNames{"queued", "prefill", "decode"};
+inline constexpr std::size_t kStages = kStageNames.size();
+constexpr std::string_view StageName(Stage stage) { return kStageNames[static_cast<std::size_t>(stage)]; }
+
 struct RequestRecord {
   InlineString<65> id;              // X-Request-Id
   InlineString<33> trace_id;        // 32 hex digits (W3C trace context)
@@ -103,14 +109,12 @@ struct RequestRecord {
   std::uint16_t http_status = 0;
 
   // Which stage it is in, or was in when it ended: derived from the times above.
-  enum class Stage : std::uint8_t { kQueued, kPrefill, kDecode };
   Stage stage() const {
     if (first_token != MonotonicTime{}) return Stage::kDecode;
     if (scheduled != MonotonicTime{}) return Stage::kPrefill;
     return Stage::kQueued;
   }
 };
-inline constexpr std::size_t kStages = 3;
 
 enum class StepPhase : std::uint8_t { kPrefill, kDecode, kMixed };
 inline constexpr std::size_t kStepPhases = 3;

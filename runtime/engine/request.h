@@ -113,6 +113,8 @@ class Request {
   struct Progress {
     std::atomic<MonotonicTime> scheduled{MonotonicTime{}};
     std::atomic<MonotonicTime> first_token{MonotonicTime{}};
+    std::atomic<MonotonicTime> last_token{MonotonicTime{}};
+    std::atomic<std::uint32_t> generated_tokens{0};
   };
   Progress progress;
 

@@ -195,6 +195,17 @@ def test_requests_in_flight_are_listed(setup):
         call = eventually(listed, 10, "the request is listed")
         assert call["endpoint"] == "chat_completions" and call["age_seconds"] >= 0, call
         assert "still-inside" in d.observe("/debug/requests").body.decode()
+
+        def alone(path="/debug/requests?id=still-inside"):
+            return d.observe(path).json()
+
+        call = eventually(lambda: (c := alone()).get("generated_tokens") and c, 10, "tokens are made")
+        assert call["running"] and call["stage"] == "decode" and call["model"] == "demo" and call["prompt_tokens"] > 0, call
+        assert 0 <= call["since_last_token_seconds"] <= call["decode_seconds"] <= call["age_seconds"], call
+        track = next(e for e in alone("/debug/trace?seconds=60")["traceEvents"] if e["name"] == "running" and e["ph"] == "X")
+        assert track["args"]["generated_tokens"] >= call["generated_tokens"], track
+        printed = setup.run(setup.inferctl, "--observe", f"http://127.0.0.1:{d.observability}", "trace", "still-inside")
+        assert printed.returncode == 0 and "so far" in printed.stdout and "last token" in printed.stdout, printed
     finally:
         talk.join()
     d.wait_idle()

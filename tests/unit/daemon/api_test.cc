@@ -305,7 +305,7 @@ TEST_F(ApiTest, WhoeverHasSeenARefusalFindsItInTheBooks) {
   EXPECT_EQ(refusal->status, 400);
   const auto totals = ledger_.Read(0, engine::Endpoint::kCompletions);
   EXPECT_EQ(totals.received, 1U);
-  EXPECT_EQ(totals.in_flight[static_cast<std::size_t>(engine::RequestRecord::Stage::kQueued)], 1U);
+  EXPECT_EQ(totals.in_flight[static_cast<std::size_t>(engine::Stage::kQueued)], 1U);
   call.reset();
   ExpectBooksClosed(1);
 }

@@ -202,7 +202,7 @@ TEST(RequestJson, SaysWhenAndHowLong) {
   engine::RequestRecord record = Request("r", milliseconds(0));
   record.received_wall = WallTime(seconds(1'700'000'000));
   std::string text;
-  AppendRequestJson(record, "demo", text);
+  AppendRequestJson(record, "demo", kBegin + seconds(1), text);
   const json parsed = json::parse(text);
   EXPECT_EQ(parsed["request_id"], "r");
   EXPECT_EQ(parsed["received"], "2023-11-14T22:13:20.000000Z");
@@ -211,8 +211,40 @@ TEST(RequestJson, SaysWhenAndHowLong) {
   EXPECT_EQ(parsed["total_seconds"], 0.036);
   record.first_token = MonotonicTime{};
   text.clear();
-  AppendRequestJson(record, "demo", text);
+  AppendRequestJson(record, "demo", kBegin + seconds(1), text);
   EXPECT_FALSE(json::parse(text).contains("first_token_seconds"));
+}
+
+TEST(RequestJson, SaysOfARunningOneWhereItIsAndSinceWhen) {
+  const auto at = [](engine::RequestRecord record) {
+    record.ended = MonotonicTime{};
+    std::string text;
+    AppendRequestJson(record, "demo", kBegin + seconds(1), text);
+    return json::parse(text);
+  };
+  engine::RequestRecord record = Request("r", milliseconds(0));
+  record.generated_tokens = 7;
+  json decode = at(record);
+  EXPECT_EQ(decode["running"], true);
+  EXPECT_EQ(decode["stage"], "decode");
+  EXPECT_EQ(decode["generated_tokens"], 7);
+  EXPECT_EQ(decode["age_seconds"], ToSeconds(kBegin + seconds(1) - record.received));
+  EXPECT_EQ(decode["since_last_token_seconds"], ToSeconds(kBegin + seconds(1) - record.last_token));
+  EXPECT_EQ(decode["decode_seconds"], ToSeconds(kBegin + seconds(1) - record.first_token));
+  for (const char* of_ended : {"total_seconds", "outcome", "status"}) EXPECT_FALSE(decode.contains(of_ended)) << of_ended;
+
+  record.first_token = record.last_token = MonotonicTime{};
+  const json prefill = at(record);
+  EXPECT_EQ(prefill["stage"], "prefill");
+  EXPECT_EQ(prefill["prefill_seconds"], ToSeconds(kBegin + seconds(1) - record.scheduled));
+  for (const char* later : {"first_token_seconds", "decode_seconds", "since_last_token_seconds"})
+    EXPECT_FALSE(prefill.contains(later)) << later;
+
+  record.scheduled = MonotonicTime{};
+  const json queued = at(record);
+  EXPECT_EQ(queued["stage"], "queued");
+  EXPECT_EQ(queued["queue_seconds"], ToSeconds(kBegin + seconds(1) - record.admitted));
+  EXPECT_FALSE(queued.contains("prefill_seconds"));
 }
 
 }  // namespace
