@@ -27,9 +27,9 @@ struct Handles {
 };
 
 struct Receiver {
-  CURL* easy;
-  HttpResponse response;
-  const std::function<bool(std::string_view)>* on_body;  // nullptr: collect
+  CURL* easy = nullptr;
+  HttpResponse response = {};
+  const std::function<bool(std::string_view)>* on_body = nullptr;  // nullptr: collect
 };
 
 std::size_t Receive(char* data, std::size_t size, std::size_t count, void* user) {

@@ -64,7 +64,7 @@ std::string AccessLineInJournal(const std::string& id) {
   std::string text;
   if (started) {
     constexpr std::size_t kMost = std::size_t{4} << 20U;
-    std::array<char, 65536> block;
+    std::array<char, 65536> block{};
     for (ssize_t n = 0; (n = ::read(ends[0], block.data(), block.size())) != 0;) {
       if (n < 0 && errno == EINTR) continue;
       if (n < 0 || text.size() > kMost) break;

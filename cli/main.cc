@@ -12,7 +12,7 @@ namespace {
 
 int Main(int argc, char** argv) {
   Context context;
-  if (const char* key = std::getenv("INFERD_API_KEY")) context.api_key = key;
+  if (const char* key = std::getenv("INFERD_API_KEY")) context.api_key = key;  // NOLINT(concurrency-mt-unsafe): one thread as yet
   CLI::App app;
   AddCommandLine(app, context);
   try {
