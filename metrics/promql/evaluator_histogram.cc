@@ -47,6 +47,7 @@ Result<StepMatrix> Evaluator::Histogram(const Call& call, Special special, const
   std::unordered_map<Labels, std::size_t, LabelsHash> ids;
   const std::vector<std::string> bucket_label = {std::string(kBucketLabel)};
   for (std::size_t row = 0; row < vector.rows(); ++row) {
+    if (!vector.HasValue(row)) continue;
     const Labels& labels = vector.labels(row);
     const auto bound = UpperBound(labels.Get(kBucketLabel));
     if (!bound) {
