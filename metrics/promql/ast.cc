@@ -32,7 +32,7 @@ std::string PrintSelector(const VectorSelector& selector) {
   const bool plain = CanStandAlone(selector.name);
   std::string matchers = plain || selector.name.empty() ? "" : Quoted(selector.name);
   for (const Matcher& matcher : selector.matchers) {
-    if (!selector.name.empty() && matcher.name() == kMetricName) continue;
+    if (matcher.name() == kMetricName && matcher.kind() == MatchKind::kEqual && matcher.value() == selector.name) continue;
     if (!matchers.empty()) matchers += ",";
     matchers += matcher.ToString();
   }

@@ -158,9 +158,12 @@ StepMatrix Ranked(const std::vector<Group>& groups, const StepMatrix& input, con
 }
 
 Result<> CheckCounts(const std::vector<double>& k) {
+  if (std::ranges::any_of(k, [](double value) { return std::isnan(value); })) {
+    return Error(Code::kInvalidArgument, "Parameter value is NaN");
+  }
+  if (std::ranges::max(k) < 1) return {};
   constexpr double kMost = 9223372036854775808.0;  // 2^63
   for (const double value : k) {
-    if (std::isnan(value)) return Error(Code::kInvalidArgument, "Parameter value is NaN");
     if (value >= kMost) return Error(Code::kInvalidArgument, "Scalar value " + FormatValue(value) + " overflows int64");
     if (value <= -kMost) return Error(Code::kInvalidArgument, "Scalar value " + FormatValue(value) + " underflows int64");
   }

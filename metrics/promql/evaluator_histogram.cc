@@ -26,9 +26,7 @@ struct HistogramRows {
   std::vector<std::pair<std::size_t, double>> rows;  // row and upper bound
 };
 
-std::string ForMetric(const Labels& labels) {
-  return labels.metric_name().empty() ? std::string() : " for metric name " + Quoted(labels.metric_name());
-}
+std::string ForMetric(const Labels& labels) { return " for metric name " + Quoted(labels.metric_name()); }
 
 }  // namespace
 
