@@ -487,7 +487,7 @@ class Parser {
     }();
     if (!as_number) return Unexpected("@", "timestamp");
     Take();
-    constexpr double kMost = 9.2e15;  // seconds whose milliseconds fit
+    constexpr double kMost = 4e15;  // seconds whose milliseconds fit, with lookback and offsets on either side
     if (!(std::abs(*as_number) < kMost)) return Fail(token, "timestamp out of bounds for @ modifier: " + token.text);
     return static_cast<Millis>(std::llround((negative ? -*as_number : *as_number) * 1000));
   }
