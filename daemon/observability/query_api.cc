@@ -64,6 +64,7 @@ struct QueryApi::Failure {
   static Failure Of(const Status& status) {
     switch (status.code) {
       case Code::kDeadlineExceeded: return {503, "timeout", status.message, Outcome::kTimeout};
+      case Code::kCancelled: return {503, "canceled", status.message, Outcome::kTimeout};
       case Code::kResourceExhausted: return {422, "execution", status.message, Outcome::kRefused};
       case Code::kInternal: return {500, "internal", status.message, Outcome::kRefused};
       default: return {422, "execution", status.message, Outcome::kBad};
@@ -168,6 +169,7 @@ QueryApi::Asked QueryApi::Ask(std::string_view path, const Form& form, Monotonic
   options.max_samples = limits_.samples;
   options.clock = &clock_;
   options.timeout = deadline - clock_.Now();
+  options.stop = &stopping_;
   if (const auto lookback = form.Find("lookback_delta")) {
     const auto parsed = ParseQueryDuration(*lookback);
     if (!parsed || *parsed <= 0) return tl::unexpected(Failure::Parameter("lookback_delta", "must be a positive duration"));

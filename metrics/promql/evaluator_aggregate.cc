@@ -211,6 +211,7 @@ Result<StepMatrix> Evaluator::CountValues(const Aggregate& aggregate, const Step
   StepMatrix result(input.steps());
   std::unordered_map<Labels, std::size_t, LabelsHash> rows;
   for (std::size_t row = 0; row < input.rows(); ++row) {
+    INFERD_RETURN_IF_ERROR(Spend(0));  // a text and a look-up for each value take their time
     const auto values = input.Row(row);
     for (std::size_t step = 0; step < values.size(); ++step) {
       if (IsAbsent(values[step])) continue;

@@ -18,6 +18,12 @@ namespace {
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+// Long windows that overlap are read over and over: the time is looked at after so many samples.
+constexpr std::size_t kSamplesBetweenLooks = 1U << 16U;
+
+// How many steps of a regular expression count as much as a sample.
+constexpr std::uint64_t kRegexStepsOfSample = 32;
+
 const std::string& TextOf(const Node& node) { return Unwrapped(node).Get<Text>()->value; }
 
 // What absent() knows about the series that is not there: the labels that equalities name. A name with a second condition is left out, but
@@ -130,6 +136,7 @@ Result<StepMatrix> Evaluator::OverRange(const Call& call, RangeFunction function
   StepMatrix result(steps.count);
   result.Reserve(input.size());
   std::vector<Sample> samples;
+  std::size_t unlooked = 0;  // samples since the last look at the time
   for (std::size_t series = 0; series < input.size(); ++series) {
     input.Load(series, samples);
     INFERD_RETURN_IF_ERROR(Spend(samples.size()));
@@ -145,6 +152,10 @@ Result<StepMatrix> Evaluator::OverRange(const Call& call, RangeFunction function
       while (first < last && samples[first].time <= start) ++first;
       if (first == last) continue;
       if (is_quantile) WarnOfQuantile(parameter[step]);
+      if (unlooked += last - first; unlooked >= kSamplesBetweenLooks) {
+        INFERD_RETURN_IF_ERROR(Spend(0));
+        unlooked = 0;
+      }
       const auto value = function({.samples = std::span(samples).subspan(first, last - first),
                                    .start = start,
                                    .end = end,
@@ -279,7 +290,7 @@ Result<StepMatrix> Evaluator::LabelReplace(const Call& call, const Steps& steps)
   const std::string& replacement = TextOf(*call.arguments[2]);
   const std::string& source = TextOf(*call.arguments[3]);
   const std::string& pattern = TextOf(*call.arguments[4]);
-  // First, as in Prometheus.
+  // First, as in Prometheus; and then no more than one of many nested calls has its expression in memory.
   INFERD_ASSIGN_OR_RETURN(StepMatrix vector, Vector(*call.arguments[0], steps));
   const auto regex = Regex::Compile(pattern);
   if (!regex) {
@@ -292,6 +303,7 @@ Result<StepMatrix> Evaluator::LabelReplace(const Call& call, const Steps& steps)
   for (std::size_t row = 0; row < vector.rows(); ++row) {
     const Labels labels = vector.labels(row);
     const std::string_view value = labels.Get(source);
+    INFERD_RETURN_IF_ERROR(Spend(regex->MostSteps(value.size()) / kRegexStepsOfSample));
     if (!regex->Match(value, groups)) continue;
     // The longest that it can become: no group is longer than the value.
     INFERD_RETURN_IF_ERROR(

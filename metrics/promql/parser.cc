@@ -93,7 +93,11 @@ std::string Describe(const Token& token) {
 
 class Parser {
  public:
-  Parser(std::string_view query, std::vector<Token> tokens) : query_(query), tokens_(std::move(tokens)) {}
+  Parser(std::string_view query, std::vector<Token> tokens) : query_(query), tokens_(std::move(tokens)) {
+    const auto regexes = std::ranges::count_if(
+        tokens_, [](const Token& token) { return token.kind == TokenKind::kMatchRegex || token.kind == TokenKind::kMatchNotRegex; });
+    regex_bytes_ = Regex::kMaxBytes / std::max<std::int64_t>(regexes, 1);
+  }
 
   Result<NodePtr> Whole() {
     if (Peek().kind == TokenKind::kEnd) return Fail(Peek(), "no expression found in input");
@@ -333,7 +337,7 @@ class Parser {
     Take();
     if (Peek().kind != TokenKind::kString) return Unexpected(kWhere, "string");
     const Token value = Take();
-    auto matcher = Matcher::Make(kind, label.text, value.text);
+    auto matcher = Matcher::Make(kind, label.text, value.text, regex_bytes_);
     if (!matcher) return Fail(value, "error parsing regexp: " + matcher.error().message);
     selector.matchers.push_back(std::move(*matcher));
     return {};
@@ -496,6 +500,7 @@ class Parser {
   std::vector<Token> tokens_;
   std::size_t position_ = 0;
   int level_ = 0;
+  std::int64_t regex_bytes_ = 0;  // for each regular expression: many may take no more memory and time than one
 };
 
 }  // namespace

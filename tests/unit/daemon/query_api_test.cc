@@ -154,6 +154,11 @@ TEST_F(QueryApiTest, BoundsSamplesAndTime) {
   EXPECT_EQ(Get("query", "query=up&timeout=1e15").status, 200) << "no more than the limit";
 }
 
+TEST_F(QueryApiTest, EndsQueriesWhenTheDaemonEnds) {
+  api_->Stop();
+  EXPECT_EQ(Error(Get("query", "query=temperature")), "503 canceled: query was canceled in expression evaluation");
+}
+
 TEST_F(QueryApiTest, ListsSeriesAndLabels) {
   Reply reply = Get("series", "match[]=temperature&match[]={__name__%3D~%22temp.*%22,room%3D~%22a.*%22}&match[]=nothing");
   EXPECT_EQ(reply.body["data"].dump(), R"([{"__name__":"temperature","room":"attic"},{"__name__":"temperature","room":"cellar \"1\""}])");
