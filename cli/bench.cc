@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -99,7 +100,7 @@ Result<int> WordsForPrompt(HttpClient& client, const BenchOptions& options, cons
   if (more <= few) return std::max(1, options.prompt_tokens);  // no usage was sent: a token a word, then
   const double per_word = static_cast<double>(more - few) / (kMore - kFew);
   const double overhead = few - per_word * kFew;  // of the template
-  return std::max(1, static_cast<int>((options.prompt_tokens - overhead) / per_word + 0.5));
+  return std::max(1, static_cast<int>(std::lround((options.prompt_tokens - overhead) / per_word)));
 }
 
 // ---- Report --------------------------------------------------------------------------------------------------------------------

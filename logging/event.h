@@ -116,7 +116,7 @@ struct About {
 
 inline constexpr std::size_t kMaxFields = 32;
 // Longer texts are cut at a code point and end in "...".
-inline constexpr std::size_t kMaxText = 32 * 1024;
+inline constexpr std::size_t kMaxText = 32U << 10U;
 
 // An event on its way from where it happened to where it is written. What can be out of line is: an event of thirty fields is then a few
 // hundred bytes of code, and a thread that comes back to it after something else finds most of them in its cache.

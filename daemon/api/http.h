@@ -41,6 +41,11 @@ struct HttpResponse {
   std::string body;
   std::vector<Header> headers;
 
+  // A line for people.
+  static HttpResponse Plain(int status, std::string line) {
+    return {.status = status, .content_type = "text/plain; charset=utf-8", .body = std::move(line) + "\n", .headers = {}};
+  }
+
   void Set(std::string name, std::string value) { headers.push_back({std::move(name), std::move(value)}); }
 };
 

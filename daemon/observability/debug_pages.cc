@@ -30,14 +30,6 @@ std::string_view QueryValue(std::string_view query, std::string_view name) {
   return {};
 }
 
-HttpResponse Refuse(int status, std::string why) {
-  HttpResponse response;
-  response.status = status;
-  response.content_type = "text/plain; charset=utf-8";
-  response.body = std::move(why) + "\n";
-  return response;
-}
-
 std::string Html(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -170,7 +162,7 @@ HttpResponse DebugPages::OneRequest(std::string_view id) const {
   if (const auto ended = recorder_.Find(id)) return answer(*ended);
   const auto open = std::ranges::find(running, id, [](const engine::RequestRecord& record) { return record.id.view(); });
   if (open != running.end()) return answer(*open);
-  return Refuse(404, "no request with this id in flight or among the last ones that have ended");
+  return HttpResponse::Plain(404, "no request with this id in flight or among the last ones that have ended");
 }
 
 HttpResponse DebugPages::Requests(std::string_view query) const {
@@ -268,7 +260,7 @@ HttpResponse DebugPages::Trace(std::string_view query) const {
   if (const std::string_view text = QueryValue(query, "seconds"); !text.empty()) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
     if (error != std::errc() || end != text.data() + text.size() || !(seconds > 0) || seconds > 86'400) {
-      return Refuse(400, "seconds must be a number above 0 and at most 86400");
+      return HttpResponse::Plain(400, "seconds must be a number above 0 and at most 86400");
     }
   }
   HttpResponse response;
@@ -293,7 +285,7 @@ HttpResponse DebugPages::Bundle() const {
   for (const auto& [name, make] : extras_) add(name, make());
 
   auto packed = Gzip(Tar(files, views_.clock.WallNow()));
-  if (!packed) return Refuse(503, "no memory for the bundle");
+  if (!packed) return HttpResponse::Plain(503, "no memory for the bundle");
   HttpResponse response;
   response.content_type = "application/gzip";
   response.body = std::move(*packed);

@@ -24,14 +24,6 @@ using metrics::Verdict;
 constexpr std::array<std::string_view, 9> kPaths{"/metrics", "/livez",          "/readyz",      "/healthz",     "/load",
                                                  "/status",  "/debug/requests", "/debug/trace", "/debug/bundle"};
 
-HttpResponse Plain(int status, std::string text) {
-  HttpResponse response;
-  response.status = status;
-  response.content_type = "text/plain; charset=utf-8";
-  response.body = std::move(text) + "\n";
-  return response;
-}
-
 double Age(MonotonicTime since, MonotonicTime now) { return since == MonotonicTime{} || since > now ? 0 : ToSeconds(now - since); }
 
 }  // namespace
@@ -46,12 +38,13 @@ HttpResponse ObservabilityHandlers::Handle(const RequestHead& head, const BodyRe
   if (RouteOf(head.path) == "other") {
     std::string list;
     for (const std::string_view path : kPaths) list += fmt::format("{}, ", path);
-    return Plain(404, "no such path here; there are " + list + "/api/v1/notifiers, /api/v2/silences, and Prometheus's API under /api/v1");
+    return HttpResponse::Plain(
+        404, "no such path here; there are " + list + "/api/v1/notifiers, /api/v2/silences, and Prometheus's API under /api/v1");
   }
   const bool query = !QueryApi::RouteOf(head.path).empty();
   if (head.method != "GET" && head.method != "HEAD" && !(query && head.method == "POST")) {
     const std::string_view allowed = query ? "GET, HEAD, POST" : "GET, HEAD";
-    HttpResponse response = Plain(405, fmt::format("only {} are answered here", allowed));
+    HttpResponse response = HttpResponse::Plain(405, fmt::format("only {} are answered here", allowed));
     response.Set("Allow", std::string(allowed));
     return response;
   }
@@ -75,14 +68,15 @@ HttpResponse ObservabilityHandlers::Metrics(const RequestHead& head) {
   return response;
 }
 
-HttpResponse ObservabilityHandlers::Livez() const { return Plain(200, "ok"); }
+HttpResponse ObservabilityHandlers::Livez() const { return HttpResponse::Plain(200, "ok"); }
 
 HttpResponse ObservabilityHandlers::Readyz() const {
   const Lifecycle::Snapshot now = lifecycle_.snapshot();
   const Health health = Judge();
-  if (now.state != State::kReady) return Plain(503, fmt::format("{}: {}", StateName(now.state), fmt::join(health.reasons, "; ")));
-  if (health.verdict == Verdict::kStalled) return Plain(503, fmt::format("stalled: {}", fmt::join(health.reasons, "; ")));
-  return Plain(200, "ok");
+  if (now.state != State::kReady)
+    return HttpResponse::Plain(503, fmt::format("{}: {}", StateName(now.state), fmt::join(health.reasons, "; ")));
+  if (health.verdict == Verdict::kStalled) return HttpResponse::Plain(503, fmt::format("stalled: {}", fmt::join(health.reasons, "; ")));
+  return HttpResponse::Plain(200, "ok");
 }
 
 Health ObservabilityHandlers::Judge() const {

@@ -231,7 +231,7 @@ class Plane final : public ObservabilityPlane {
   // or a proxy on this machine passes him on: then he came from elsewhere. With keys configured, everybody else needs one that may read
   // metrics, and who wants the daemon to do something one with the role admin, wherever he is; probes of health and life need none.
   HttpResponse Guarded(const RequestHead& head, const BodyReader& body) {
-    if (!open_) return {.status = 503, .content_type = "text/plain; charset=utf-8", .body = "starting\n", .headers = {}};
+    if (!open_) return HttpResponse::Plain(503, "starting");
     const bool alerting = !AlertingPages::RouteOf(head.path).empty();
     const bool acts = alerting && AlertingPages::Acts(head);
     const std::shared_ptr<const KeyStore> keys = *views_.keys.Get();
@@ -248,16 +248,13 @@ class Plane final : public ObservabilityPlane {
     if (local || (holder && (holder->role == Role::kAdmin || (holder->role == Role::kMetrics && !needs_admin)))) {
       return Answer(head, body, alerting);
     }
-    HttpResponse response;
-    response.status = holder || keys == nullptr ? 403 : 401;
-    response.content_type = "text/plain; charset=utf-8";
-    response.body = keys == nullptr
-                        ? "the Host header names another machine: without keys only this machine's own names are answered"
+    const std::string why =
+        keys == nullptr ? "the Host header names another machine: without keys only this machine's own names are answered"
                         : fmt::format("{} the role {} is needed: Authorization: Bearer KEY",
                                       holder ? "another API key with" : "an API key with", needs_admin ? "admin" : "metrics or admin");
-    use.detail = response.body;
+    use.detail = why;
     views_.audit.EnterRefused(use);
-    response.body += '\n';
+    HttpResponse response = HttpResponse::Plain(holder || keys == nullptr ? 403 : 401, why);
     if (response.status == 401) response.Set("WWW-Authenticate", "Bearer");
     return response;
   }

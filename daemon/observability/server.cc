@@ -168,14 +168,6 @@ class ObservabilityServer::Civet final : public CivetHandler {
     return close || (version != "1.1" && !keep_alive);
   }
 
-  static HttpResponse BadRequest(std::string why) {
-    HttpResponse response;
-    response.status = 400;
-    response.content_type = "text/plain; charset=utf-8";
-    response.body = std::move(why) + "\n";
-    return response;
-  }
-
   Result<std::string> ReadBody(mg_connection* connection, std::size_t length) {
     if (length > kMaxBody) return Error(Code::kResourceExhausted, "the body is longer than " + std::to_string(kMaxBody) + " bytes");
     std::string body(length, '\0');
@@ -191,19 +183,15 @@ class ObservabilityServer::Civet final : public CivetHandler {
 
   HttpResponse Respond(const RequestHead& head, const BodyReader& body) {
     if (std::any_of(head.path.begin(), head.path.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; })) {
-      return BadRequest("the path has a control character");
+      return HttpResponse::Plain(400, "the path has a control character");
     }
     if (!head.Find("transfer-encoding").empty() && !head.Find("content-length").empty()) {
-      return BadRequest("a request cannot have both Transfer-Encoding and Content-Length");
+      return HttpResponse::Plain(400, "a request cannot have both Transfer-Encoding and Content-Length");
     }
     try {
       return owner_.handler_(head, body);
     } catch (const std::exception& error) {  // one that left this thread would end the process
-      HttpResponse response;
-      response.status = 500;
-      response.content_type = "text/plain; charset=utf-8";
-      response.body = std::string("internal error: ") + error.what() + "\n";
-      return response;
+      return HttpResponse::Plain(500, std::string("internal error: ") + error.what());
     }
   }
 
