@@ -143,12 +143,17 @@ SavedAlerts Manager::Save() const {
 }
 
 void Manager::Restore(SavedAlerts saved, Millis now) {
-  const Millis pause = std::max<Millis>(now - saved.at, 0);
+  const Millis pause = now - saved.at;  // negative: the clock was set back meanwhile
   if (pause > kOutageTolerance) return;
   for (SavedGroup& group : saved.groups) {
     for (auto& rule : group.rules) {
       for (Alert& alert : rule.alerts) {
-        if (alert.state == AlertState::kPending) alert.active_at += pause;
+        if (alert.state == AlertState::kPending || pause < 0) alert.active_at += pause;
+        if (pause >= 0) continue;
+        // Nothing may lie ahead: it would be waited for.
+        for (std::optional<Millis>* time : {&alert.fired_at, &alert.resolved_at, &alert.missing_since, &alert.last_sent_at}) {
+          if (*time) **time += pause;
+        }
       }
     }
     for (const auto& entry : entries_) {

@@ -143,9 +143,8 @@ class Reader {
     }
     for (const auto& entry : node) {
       const std::string name = Text(entry.first, "a name in " + std::string(what));
-      const bool good =
-          what == "labels" ? metrics::IsPlainLabelName(name) && name != metrics::kMetricName : metrics::IsPlainLabelName(name);
-      if (!good)
+      // Any text may be a name (UTF-8), as since Prometheus 3.
+      if (name.empty() || (what == "labels" && name == metrics::kMetricName))
         Fault(entry.first, "invalid " + std::string(what == "labels" ? "label" : "annotation") + " name: " + metrics::Quoted(name));
       if (!labels.emplace(name, Text(entry.second, name)).second) Fault(entry.first, name + " is there twice");
     }
@@ -170,7 +169,9 @@ class Reader {
     if (!record.empty() && !alert.empty()) Fault(node, "only one of 'record' and 'alert' must be set");
     if (record.empty() && alert.empty()) Fault(node, "one of 'record' or 'alert' must be set");
     if (!record.empty()) {
-      if (!metrics::IsPlainMetricName(record)) Fault(members["record"], "invalid recording rule name: " + metrics::Quoted(record));
+      if (record.find_first_of("{}") != std::string::npos) {
+        Fault(members["record"], "braces present in the recording rule name; should it be in expr?: " + metrics::Quoted(record));
+      }
       for (const std::string name : {"for", "keep_firing_for", "annotations"}) {
         if (members.contains(name)) Fault(members[name], "invalid field '" + name + "' in recording rule");
       }

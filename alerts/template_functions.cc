@@ -35,8 +35,7 @@ std::string Shortest(double v) {
   const std::string text(buffer.data(), scientific.ptr);
   const int exponent = std::stoi(text.substr(text.find('e') + 1));
   if (v != 0 && (exponent < -4 || exponent >= 21)) return text;
-  const auto fixed = std::to_chars(buffer.data(), buffer.data() + buffer.size(), v, std::chars_format::fixed);
-  return {buffer.data(), fixed.ptr};
+  return metrics::promql::FormatValue(v);
 }
 
 Result<double> AsNumber(const TemplateValue& value) {

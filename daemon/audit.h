@@ -2,6 +2,7 @@
 // disk.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -29,6 +30,9 @@ class Auditor {
   // By whom: "daemon", a signal, the name of a key.
   void Enter(std::string_view act, std::string_view actor, std::string_view target, std::string_view outcome, std::string_view detail = {},
              std::string_view client = {});
+
+  // Acts that are not yet in the file; 0 when none is configured.
+  std::size_t waiting() const { return log_ ? log_->waiting() : 0; }
 
   // What somebody asked, and with whose key; empty when the key is nobody's.
   struct KeyUse {

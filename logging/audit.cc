@@ -227,6 +227,11 @@ AuditHead AuditLog::head() const {
   return head_;
 }
 
+std::size_t AuditLog::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_.size() + in_hand_;
+}
+
 // All of them or none.
 bool AuditLog::Write(const std::deque<std::pair<WallTime, AuditAct>>& acts) {
   AuditHead head = this->head();
@@ -265,6 +270,7 @@ void AuditLog::Run() {
                                                     .outcome = "failed",
                                                     .detail = std::to_string(lost) + " acts were not entered: there was no room for them"});
     }
+    in_hand_ = batch.size();
     for (;;) {
       const bool last_try = stop_;
       lock.unlock();
@@ -277,6 +283,7 @@ void AuditLog::Run() {
       }
       woken_.wait_for(lock, kTryAgain, [this] { return stop_; });
     }
+    in_hand_ = 0;
   }
 }
 

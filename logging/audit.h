@@ -68,6 +68,8 @@ class AuditLog {
   void Stop();
   // Of what is on the disk.
   AuditHead head() const;
+  // Acts that are not yet written: for more than a moment only when the file cannot be.
+  std::size_t waiting() const;
 
  private:
   AuditLog(AuditOptions options, AuditHead head, const Clock& clock, FileCalls& calls, LogCounters& counters,
@@ -83,7 +85,8 @@ class AuditLog {
   mutable std::mutex mutex_;
   std::condition_variable woken_;
   std::deque<std::pair<WallTime, AuditAct>> waiting_;
-  std::uint64_t lost_ = 0;  // since the last line that said so
+  std::size_t in_hand_ = 0;  // acts that are being written
+  std::uint64_t lost_ = 0;   // since the last line that said so
   AuditHead head_;
   bool stop_ = false;
   std::thread thread_;

@@ -76,6 +76,8 @@ disk (fdatasync) before it counts. `inferctl audit verify FILE` finds the first 
 files as well, and says when the file is empty or missing behind them; lines may be missing at the beginning only when they were older than
 `logs.audit.keep` (`--keep`, 180d). A chain cannot show that its own end is missing or was made anew: the daemon logs the number and hash of
 the last line when it starts and stops (`audit_head`), elsewhere than in the file, and `--head HASH` compares.
+While the file cannot be written the acts wait in memory, `inferd_audit_waiting` counts them, and the alert
+[InferdAuditNotWritten](runbooks/InferdAuditNotWritten.md) fires.
 
 ## Traces and debug pages
 

@@ -285,6 +285,8 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalogue{{
    "Bytes of log lines written. Its rate tells how long the disk and the rotated files last."},
   {Metric::kLogRotations, Section::kDaemon, kCounter, kCount, "inferd_log_rotations_total", kNoLabels, kNoBuckets,
    "How often the log file was put aside and a new one begun."},
+  {Metric::kAuditWaiting, Section::kDaemon, kGauge, kCount, "inferd_audit_waiting", kNoLabels, kNoBuckets,
+   "Acts that wait to be written to the audit log (logs.audit.file). Above 0 for longer than a moment its file cannot be written."},
   {Metric::kSpansExported, Section::kDaemon, kCounter, kCount, "inferd_spans_exported_total", kSpanLabels, kNoBuckets,
    "Spans of traces by what became of them: exported, or lost because the collector rejected them, failed, or was too slow (queue_full)."},
   {Metric::kSeries, Section::kDaemon, kGauge, kCount, "inferd_series", kNoLabels, kNoBuckets,

@@ -83,6 +83,7 @@ enum class Metric : std::uint8_t {
   kLogDropped,
   kLogBytes,
   kLogRotations,
+  kAuditWaiting,
   kSpansExported,
   kSeries,
   kLabelOverflow,

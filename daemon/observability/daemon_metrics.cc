@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "daemon/audit.h"
 #include "daemon/log.h"
 #include "daemon/version.h"
 #include "metrics/family.h"
@@ -56,6 +57,8 @@ std::vector<prometheus::MetricFamily> DaemonMetrics::Collect() const {
   }
   log_bytes.Add({}, static_cast<double>(log.bytes));
   log_rotations.Add({}, static_cast<double>(log.rotations));
+  FamilyBuilder audit_waiting(Metric::kAuditWaiting);
+  audit_waiting.Add({}, static_cast<double>(views_.audit.waiting()));
   FamilyBuilder spans(Metric::kSpansExported);
   for (std::size_t i = 0; i < logging::kSpanOutcomes; ++i) {
     spans.Add({SpanOutcomeName(static_cast<logging::SpanOutcome>(i))}, spans_ == nullptr ? 0 : static_cast<double>((*spans_)[i]));
@@ -63,7 +66,7 @@ std::vector<prometheus::MetricFamily> DaemonMetrics::Collect() const {
 
   std::vector<prometheus::MetricFamily> families;
   for (FamilyBuilder* builder : {&build, &dropped, &connections, &requests, &successful, &timestamp, &cut, &feeds, &log_lines, &log_dropped,
-                                 &log_bytes, &log_rotations, &spans})
+                                 &log_bytes, &log_rotations, &audit_waiting, &spans})
     families.push_back(builder->Take());
   return families;
 }

@@ -190,6 +190,7 @@ class Plane final : public ObservabilityPlane {
   void SetNotifiers(const std::vector<alerts::NotifierOptions>& notifiers) override { notifications_.Configure(notifiers); }
 
   void Stop() override {
+    if (query_api_) query_api_->Stop();
     // What judges the rules tells the notifiers, and a test of a notifier holds a thread of the server until it has its answer.
     if (watch_) watch_->Stop();
     evidence_.Stop();

@@ -64,6 +64,7 @@ struct QueryApi::Failure {
   static Failure Of(const Status& status) {
     switch (status.code) {
       case Code::kDeadlineExceeded: return {503, "timeout", status.message, Outcome::kTimeout};
+      case Code::kCancelled: return {503, "canceled", status.message, Outcome::kTimeout};
       case Code::kResourceExhausted: return {422, "execution", status.message, Outcome::kRefused};
       case Code::kInternal: return {500, "internal", status.message, Outcome::kRefused};
       default: return {422, "execution", status.message, Outcome::kBad};
@@ -81,12 +82,18 @@ namespace {
 
 std::string NoTime(std::string_view text) { return "cannot parse " + metrics::Quoted(text) + " to a valid timestamp"; }
 
+// The parameter limit; 0 when there is none, nothing when it is no number that could be one.
+std::optional<std::size_t> LimitOf(const Form& form) {
+  const std::string_view text = form.Find("limit").value_or("0");
+  std::size_t most = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), most);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(most) : std::nullopt;
+}
+
 // As many of them as the parameter limit says; tells when some were left out.
 template <typename Items>
 void Limit(const Form& form, Items& items, std::vector<std::string>& warnings) {
-  const auto text = form.Find("limit");
-  std::size_t most = 0;
-  if (text) std::from_chars(text->data(), text->data() + text->size(), most);
+  const std::size_t most = LimitOf(form).value_or(0);
   if (most == 0 || items.size() <= most) return;
   items.erase(std::next(items.begin(), static_cast<std::ptrdiff_t>(most)), items.end());
   warnings.emplace_back("results truncated due to limit");
@@ -162,11 +169,13 @@ QueryApi::Asked QueryApi::Ask(std::string_view path, const Form& form, Monotonic
   options.max_samples = limits_.samples;
   options.clock = &clock_;
   options.timeout = deadline - clock_.Now();
+  options.stop = &stopping_;
   if (const auto lookback = form.Find("lookback_delta")) {
     const auto parsed = ParseQueryDuration(*lookback);
     if (!parsed || *parsed <= 0) return tl::unexpected(Failure::Parameter("lookback_delta", "must be a positive duration"));
     options.lookback = *parsed;
   }
+  if (!LimitOf(form)) return tl::unexpected(Failure::Parameter("limit", "must be a whole number of 0 or more"));
   const std::string_view name = path.substr(std::min(path.size(), kPrefix.size()));
   if (name == "query") return Query(form, options);
   if (name == "query_range") return QueryRange(form, options);

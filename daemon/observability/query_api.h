@@ -40,6 +40,9 @@ class QueryApi final : public prometheus::Collectable {
   // Requires a path for which RouteOf gives something.
   HttpResponse Handle(const RequestHead& head, const BodyReader& body);
 
+  // Ends what runs, and whatever is asked from now on: a query must not hold up the end of the daemon. Any thread.
+  void Stop() { stopping_ = true; }
+
   // The path as a label; empty when it is none of the API's.
   static std::string_view RouteOf(std::string_view path);
 
@@ -68,6 +71,7 @@ class QueryApi final : public prometheus::Collectable {
   const Watch& watch_;
   const Clock& clock_;
   const QueryLimits limits_;
+  std::atomic<bool> stopping_{false};
   QueryPool pool_;
   std::array<std::atomic<std::uint64_t>, 5> outcomes_{};
   prometheus::Histogram duration_;

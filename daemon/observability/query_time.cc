@@ -11,8 +11,9 @@ namespace {
 
 using metrics::Millis;
 
-// 292 million years hold no time that anybody asks for; within them nothing below overflows.
-constexpr double kMostSeconds = 9e15;
+// 120 million years hold no time that anybody asks for. In milliseconds two of them, a start and an end or a time and a duration, can be
+// added and subtracted.
+constexpr double kMostSeconds = 4e15;
 
 std::optional<Millis> Seconds(std::string_view text) {
   const char* begin = text.data() + (text.starts_with('+') ? 1 : 0);

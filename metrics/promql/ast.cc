@@ -1,5 +1,7 @@
 #include "metrics/promql/ast.h"
 
+#include <algorithm>
+
 #include "metrics/promql/format.h"
 #include "metrics/promql/functions.h"
 #include "metrics/promql/parser.h"
@@ -29,10 +31,17 @@ std::string PrintShift(const TimeShift& shift) {
 }
 
 std::string PrintSelector(const VectorSelector& selector) {
-  const bool plain = CanStandAlone(selector.name);
+  const auto is_name = [&](const Matcher& matcher) {
+    return !selector.name.empty() && matcher.name() == kMetricName && matcher.kind() == MatchKind::kEqual &&
+           matcher.value() == selector.name;
+  };
+  // Before braces that hold another condition on the name there may be none.
+  const bool plain = CanStandAlone(selector.name) && std::ranges::all_of(selector.matchers, [&](const Matcher& matcher) {
+                       return matcher.name() != kMetricName || is_name(matcher);
+                     });
   std::string matchers = plain || selector.name.empty() ? "" : Quoted(selector.name);
   for (const Matcher& matcher : selector.matchers) {
-    if (!selector.name.empty() && matcher.name() == kMetricName) continue;
+    if (is_name(matcher)) continue;
     if (!matchers.empty()) matchers += ",";
     matchers += matcher.ToString();
   }

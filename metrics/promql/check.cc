@@ -76,7 +76,8 @@ Checked CheckBinary(const Node& node, const Binary& binary) {
     }
     return {};
   }
-  if (!binary.matching.labels.empty() || binary.matching.on || !binary.matching.include.empty()) {
+  // Without labels it has nothing to say, and is ignored.
+  if (!binary.matching.labels.empty()) {
     return FaultAt(node, "vector matching only allowed between instant vectors");
   }
   if (IsSetOperator(binary.op)) return FaultAt(node, "set operator " + name + " not allowed in binary scalar expression");

@@ -3,6 +3,7 @@
 // give up. Every query is bounded in samples and in time.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string_view>
 
@@ -20,11 +21,12 @@ struct EngineOptions {
   std::uint64_t max_label_bytes = 16U << 20;  // of the values that label_replace() and label_join() make in one query, altogether
   std::int64_t max_steps = 11'000;            // of a range query
   Duration timeout = std::chrono::seconds(30);
-  const Clock* clock = nullptr;  // null: no limit on time
+  const Clock* clock = nullptr;             // null: no limit on time
+  const std::atomic<bool>* stop = nullptr;  // once true, queries end with kCancelled
 };
 
 // Value of the expression at one moment. Fails with kInvalidArgument (the data does not fit the expression, as in many-to-many matching),
-// kResourceExhausted (too many samples or steps) or kDeadlineExceeded.
+// kResourceExhausted (too many samples or steps), kDeadlineExceeded or kCancelled.
 Result<QueryResult> QueryInstant(const Node& expr, const Querier& querier, Millis time, const EngineOptions& options);
 
 // Values at start, start + step, ... up to end. Gives a Matrix, for scalars too. Requires step > 0 and start <= end, and refuses an

@@ -48,6 +48,9 @@ Result<> Evaluator::Spend(std::uint64_t samples) {
   if (samples > options_.max_samples || spent_ > options_.max_samples) {
     return Error(Code::kResourceExhausted, "query processing would load too many samples into memory");
   }
+  if (options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed)) {
+    return Error(Code::kCancelled, "query was canceled in expression evaluation");
+  }
   if (deadline_ && options_.clock->Now() > *deadline_) {
     return Error(Code::kDeadlineExceeded, "query timed out in expression evaluation");
   }

@@ -52,7 +52,7 @@ class Evaluator {
   const std::set<std::string>& infos() const { return infos_; }
 
  private:
-  // Counts samples that are about to be read or made. Fails when the query has had its share of samples or of time.
+  // Counts samples that are about to be read or made. Fails when the query has had its share of samples or of time, or is to stop.
   Result<> Spend(std::uint64_t samples);
   // The same for the bytes of a label's value that is about to be made: without it each call in a call could make them eight times as long.
   Result<> SpendLabel(std::uint64_t bytes);

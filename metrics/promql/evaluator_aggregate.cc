@@ -158,9 +158,12 @@ StepMatrix Ranked(const std::vector<Group>& groups, const StepMatrix& input, con
 }
 
 Result<> CheckCounts(const std::vector<double>& k) {
+  if (std::ranges::any_of(k, [](double value) { return std::isnan(value); })) {
+    return Error(Code::kInvalidArgument, "Parameter value is NaN");
+  }
+  if (std::ranges::max(k) < 1) return {};
   constexpr double kMost = 9223372036854775808.0;  // 2^63
   for (const double value : k) {
-    if (std::isnan(value)) return Error(Code::kInvalidArgument, "Parameter value is NaN");
     if (value >= kMost) return Error(Code::kInvalidArgument, "Scalar value " + FormatValue(value) + " overflows int64");
     if (value <= -kMost) return Error(Code::kInvalidArgument, "Scalar value " + FormatValue(value) + " underflows int64");
   }
@@ -208,6 +211,7 @@ Result<StepMatrix> Evaluator::CountValues(const Aggregate& aggregate, const Step
   StepMatrix result(input.steps());
   std::unordered_map<Labels, std::size_t, LabelsHash> rows;
   for (std::size_t row = 0; row < input.rows(); ++row) {
+    INFERD_RETURN_IF_ERROR(Spend(0));  // a text and a look-up for each value take their time
     const auto values = input.Row(row);
     for (std::size_t step = 0; step < values.size(); ++step) {
       if (IsAbsent(values[step])) continue;

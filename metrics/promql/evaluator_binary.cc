@@ -48,6 +48,11 @@ std::optional<double> Apply(const Binary& binary, double left, double right, dou
 
 bool DropsName(const Binary& binary) { return !IsComparison(binary.op) || binary.return_bool; }
 
+// What series of both sides must share to belong together.
+Labels MatchingLabels(const Matching& matching, const Labels& labels) {
+  return matching.on ? labels.Only(matching.labels) : labels.Without(matching.labels).WithoutName();
+}
+
 // Which series of both sides belong together: groups of equal matching labels.
 struct Groups {
   std::vector<std::size_t> of_left;  // the group of each row
@@ -57,12 +62,8 @@ struct Groups {
 };
 
 Groups GroupRows(const Matching& matching, const StepMatrix& left, const StepMatrix& right) {
-  std::vector<std::string> ignored = matching.labels;
-  ignored.emplace_back(kMetricName);
   std::unordered_map<Labels, std::size_t, LabelsHash> ids;
-  const auto group_of = [&](const Labels& labels) {
-    return ids.try_emplace(matching.on ? labels.Only(matching.labels) : labels.Without(ignored), ids.size()).first->second;
-  };
+  const auto group_of = [&](const Labels& labels) { return ids.try_emplace(MatchingLabels(matching, labels), ids.size()).first->second; };
   Groups groups;
   for (std::size_t row = 0; row < left.rows(); ++row) groups.of_left.push_back(group_of(left.labels(row)));
   for (std::size_t row = 0; row < right.rows(); ++row) groups.of_right.push_back(group_of(right.labels(row)));
@@ -106,7 +107,8 @@ Labels ResultLabels(const Binary& binary, const Labels& many, const Labels& one)
 }
 
 // A value of the "one" side may stand only once for its group at each step at which both sides have any value.
-Result<> RequireUniqueOnes(const Groups& groups, const StepMatrix& one, const std::vector<bool>& both, std::string_view side) {
+Result<> RequireUniqueOnes(const Matching& matching, const Groups& groups, const StepMatrix& one, const std::vector<bool>& both,
+                           std::string_view side) {
   std::vector<std::size_t> holder(one.steps());
   for (std::size_t group = 0; group < groups.right_rows.size(); ++group) {
     const auto& rows = groups.right_rows[group];
@@ -118,7 +120,8 @@ Result<> RequireUniqueOnes(const Groups& groups, const StepMatrix& one, const st
       for (std::size_t step = 0; step < values.size(); ++step) {
         if (!both[step] || IsAbsent(values[step])) continue;
         if (holder[step] != kNobody) {
-          return Error(Code::kInvalidArgument, "found duplicate series for the match group on the " + std::string(side) +
+          return Error(Code::kInvalidArgument, "found duplicate series for the match group " +
+                                                   MatchingLabels(matching, one.labels(row)).ToString() + " on the " + std::string(side) +
                                                    " hand-side of the operation: [" + one.labels(row).ToString() + ", " +
                                                    one.labels(holder[step]).ToString() +
                                                    "];many-to-many matching not allowed: matching labels must be unique on one side");
@@ -211,7 +214,7 @@ Result<StepMatrix> Evaluator::Match(const Binary& binary, const StepMatrix& left
   std::vector<bool> both = StepsWithValues(many);
   const std::vector<bool> has_one = StepsWithValues(one);
   for (std::size_t step = 0; step < both.size(); ++step) both[step] = both[step] && has_one[step];
-  INFERD_RETURN_IF_ERROR(RequireUniqueOnes(groups, one, both, swapped ? "left" : "right"));
+  INFERD_RETURN_IF_ERROR(RequireUniqueOnes(binary.matching, groups, one, both, swapped ? "left" : "right"));
 
   StepMatrixBuilder result(many.steps());
   // For one to one: the steps at which a group has its result already.

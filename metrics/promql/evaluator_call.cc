@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,20 +18,39 @@ namespace {
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+// Long windows that overlap are read over and over: the time is looked at after so many samples.
+constexpr std::size_t kSamplesBetweenLooks = 1U << 16U;
+
+// How many steps of a regular expression count as much as a sample.
+constexpr std::uint64_t kRegexStepsOfSample = 32;
+
 const std::string& TextOf(const Node& node) { return Unwrapped(node).Get<Text>()->value; }
 
-// What absent() knows about the series that is not there: labels that exactly one equality names.
+// What absent() knows about the series that is not there: the labels that equalities name. A name with a second condition is left out, but
+// for one that comes before its first equality. As in Prometheus, what excludes series comes last, wherever it is written.
 Labels LabelsOfAbsent(const Node& node) {
   const Node& inner = Unwrapped(node);
   const std::vector<Matcher>* matchers = nullptr;
   if (const auto* selector = inner.Get<VectorSelector>()) matchers = &selector->matchers;
   if (const auto* matrix = inner.Get<MatrixSelector>()) matchers = &matrix->selector.matchers;
-  std::vector<Label> labels;
   if (matchers == nullptr) return {};
-  for (const Matcher& matcher : *matchers) {
-    const bool alone = std::ranges::count(*matchers, matcher.name(), &Matcher::name) == 1;
-    if (alone && matcher.kind() == MatchKind::kEqual && matcher.name() != kMetricName) labels.push_back({matcher.name(), matcher.value()});
+  const auto excludes = [](const Matcher& matcher) {
+    return (matcher.kind() == MatchKind::kNotEqual || matcher.kind() == MatchKind::kNotRegex) && matcher.Matches("");
+  };
+  std::map<std::string, std::string> known;
+  std::set<std::string> named;  // by an equality
+  for (const bool last : {false, true}) {
+    for (const Matcher& matcher : *matchers) {
+      if (matcher.name() == kMetricName || excludes(matcher) != last) continue;
+      if (matcher.kind() == MatchKind::kEqual && named.insert(matcher.name()).second) {
+        known[matcher.name()] = matcher.value();
+      } else {
+        known.erase(matcher.name());
+      }
+    }
   }
+  std::vector<Label> labels;
+  for (const auto& [name, value] : known) labels.push_back({name, value});
   return Labels::From(std::move(labels));
 }
 
@@ -106,15 +127,16 @@ Result<StepMatrix> Evaluator::OverRange(const Call& call, RangeFunction function
     }
   }
   const std::string_view name = call.function->name;
-  if (name == "quantile_over_time") std::ranges::for_each(parameter, [&](double q) { WarnOfQuantile(q); });
   INFERD_ASSIGN_OR_RETURN(const RangeInput input, Range(*range_node, steps));
   const bool keeps_name = name == "last_over_time";
+  const bool is_quantile = name == "quantile_over_time";
   const bool wants_counter = name == "rate" || name == "increase";
 
   INFERD_RETURN_IF_ERROR(Spend(input.size() * steps.count));
   StepMatrix result(steps.count);
   result.Reserve(input.size());
   std::vector<Sample> samples;
+  std::size_t unlooked = 0;  // samples since the last look at the time
   for (std::size_t series = 0; series < input.size(); ++series) {
     input.Load(series, samples);
     INFERD_RETURN_IF_ERROR(Spend(samples.size()));
@@ -129,6 +151,11 @@ Result<StepMatrix> Evaluator::OverRange(const Call& call, RangeFunction function
       while (last < samples.size() && samples[last].time <= end) ++last;
       while (first < last && samples[first].time <= start) ++first;
       if (first == last) continue;
+      if (is_quantile) WarnOfQuantile(parameter[step]);
+      if (unlooked += last - first; unlooked >= kSamplesBetweenLooks) {
+        INFERD_RETURN_IF_ERROR(Spend(0));
+        unlooked = 0;
+      }
       const auto value = function({.samples = std::span(samples).subspan(first, last - first),
                                    .start = start,
                                    .end = end,
@@ -263,6 +290,8 @@ Result<StepMatrix> Evaluator::LabelReplace(const Call& call, const Steps& steps)
   const std::string& replacement = TextOf(*call.arguments[2]);
   const std::string& source = TextOf(*call.arguments[3]);
   const std::string& pattern = TextOf(*call.arguments[4]);
+  // First, as in Prometheus; and then no more than one of many nested calls has its expression in memory.
+  INFERD_ASSIGN_OR_RETURN(StepMatrix vector, Vector(*call.arguments[0], steps));
   const auto regex = Regex::Compile(pattern);
   if (!regex) {
     return Error(Code::kInvalidArgument, "invalid regular expression in label_replace(): " + pattern + ": " + regex.error().message);
@@ -270,11 +299,11 @@ Result<StepMatrix> Evaluator::LabelReplace(const Call& call, const Steps& steps)
   if (destination.empty() || !IsValidUtf8(destination)) {
     return Error(Code::kInvalidArgument, "invalid destination label name in label_replace(): " + destination);
   }
-  INFERD_ASSIGN_OR_RETURN(StepMatrix vector, Vector(*call.arguments[0], steps));
   std::vector<std::string_view> groups;
   for (std::size_t row = 0; row < vector.rows(); ++row) {
     const Labels labels = vector.labels(row);
     const std::string_view value = labels.Get(source);
+    INFERD_RETURN_IF_ERROR(Spend(regex->MostSteps(value.size()) / kRegexStepsOfSample));
     if (!regex->Match(value, groups)) continue;
     // The longest that it can become: no group is longer than the value.
     INFERD_RETURN_IF_ERROR(

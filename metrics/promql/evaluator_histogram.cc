@@ -26,9 +26,7 @@ struct HistogramRows {
   std::vector<std::pair<std::size_t, double>> rows;  // row and upper bound
 };
 
-std::string ForMetric(const Labels& labels) {
-  return labels.metric_name().empty() ? std::string() : " for metric name " + Quoted(labels.metric_name());
-}
+std::string ForMetric(const Labels& labels) { return " for metric name " + Quoted(labels.metric_name()); }
 
 }  // namespace
 
@@ -47,6 +45,7 @@ Result<StepMatrix> Evaluator::Histogram(const Call& call, Special special, const
   std::unordered_map<Labels, std::size_t, LabelsHash> ids;
   const std::vector<std::string> bucket_label = {std::string(kBucketLabel)};
   for (std::size_t row = 0; row < vector.rows(); ++row) {
+    if (!vector.HasValue(row)) continue;
     const Labels& labels = vector.labels(row);
     const auto bound = UpperBound(labels.Get(kBucketLabel));
     if (!bound) {

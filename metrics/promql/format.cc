@@ -42,9 +42,19 @@ std::optional<double> ParseInteger(std::string_view digits, int base) {
 std::string FormatValue(double value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
-  std::array<char, 400> buffer{};  // 1.8e308 has 309 digits
-  const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::fixed);
-  return error == std::errc() ? std::string(buffer.data(), end) : std::string("NaN");
+  std::array<char, 400> buffer{};  // 5e-324 has 324 decimals
+  const auto write = [&](std::chars_format format) {
+    return std::string(buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, format).ptr);
+  };
+  constexpr double kWholeNumbers = 9007199254740992;  // 2^53; from there on a number has no decimals
+  if (std::abs(value) < kWholeNumbers) return write(std::chars_format::fixed);
+  // Not every digit of the binary number, which std::to_chars would give, but those that tell it from its neighbours, and zeros.
+  std::string digits = write(std::chars_format::scientific);
+  const auto exponent_at = digits.find('e');
+  const auto exponent = static_cast<std::size_t>(std::stoi(digits.substr(exponent_at + 1)));
+  digits.resize(exponent_at);
+  std::erase(digits, '.');
+  return digits.append(exponent + 1 - (digits.size() - (value < 0 ? 1U : 0U)), '0');
 }
 
 std::optional<Millis> ParseDuration(std::string_view text) {

@@ -93,6 +93,7 @@ class Lexer {
     if (c == '"' || c == '\'' || c == '`') {
       auto quoted = ReadQuoted(query_.substr(position_));
       if (!quoted) return tl::unexpected(Fail(position_, quoted.error().message));
+      if (!IsValidUtf8(query_.substr(position_, quoted->length))) return tl::unexpected(Fail(position_, "invalid UTF-8 rune"));
       Push(TokenKind::kString, quoted->length).text = std::move(quoted->value);
       return {};
     }

@@ -74,6 +74,12 @@ bool IsReserved(std::string_view word) {
   return std::ranges::find(kReserved, Lowered(word)) != kReserved.end();
 }
 
+// Words that are numbers, whatever the case.
+bool IsNumberWord(std::string_view word) {
+  const std::string lowered = Lowered(word);
+  return lowered == "inf" || lowered == "nan";
+}
+
 std::string Describe(const Token& token) {
   switch (token.kind) {
     case TokenKind::kEnd: return "end of input";
@@ -87,7 +93,11 @@ std::string Describe(const Token& token) {
 
 class Parser {
  public:
-  Parser(std::string_view query, std::vector<Token> tokens) : query_(query), tokens_(std::move(tokens)) {}
+  Parser(std::string_view query, std::vector<Token> tokens) : query_(query), tokens_(std::move(tokens)) {
+    const auto regexes = std::ranges::count_if(
+        tokens_, [](const Token& token) { return token.kind == TokenKind::kMatchRegex || token.kind == TokenKind::kMatchNotRegex; });
+    regex_bytes_ = Regex::kMaxBytes / std::max<std::int64_t>(regexes, 1);
+  }
 
   Result<NodePtr> Whole() {
     if (Peek().kind == TokenKind::kEnd) return Fail(Peek(), "no expression found in input");
@@ -198,9 +208,7 @@ class Parser {
     std::vector<std::string> labels;
     while (!TakeIf(TokenKind::kRightParen)) {
       const bool quoted = Peek().kind == TokenKind::kString && !Peek().text.empty() && IsValidUtf8(Peek().text);
-      if (!quoted && (Peek().kind != TokenKind::kIdentifier || Peek().text.find(':') != std::string::npos)) {
-        return Unexpected(kWhere, "label");
-      }
+      if (!quoted && (Peek().kind != TokenKind::kIdentifier || IsNumberWord(Peek().text))) return Unexpected(kWhere, "label");
       labels.push_back(Take().text);
       if (Peek().kind != TokenKind::kRightParen) INFERD_RETURN_IF_ERROR(Expect(TokenKind::kComma, kWhere, "\",\" or \")\""));
     }
@@ -256,7 +264,7 @@ class Parser {
       case TokenKind::kIdentifier: {
         const Token& next = Peek(1);
         const std::string word = Lowered(token.text);
-        if (word == "inf" || word == "nan") {
+        if (IsNumberWord(word)) {
           Take();
           return Finish(Number{word == "inf" ? std::numeric_limits<double>::infinity() : std::numeric_limits<double>::quiet_NaN()},
                         token.range.start);
@@ -280,7 +288,8 @@ class Parser {
   Result<VectorSelector> Selector() {
     VectorSelector selector;
     const Token first = Peek();
-    if (TakeIf(TokenKind::kIdentifier)) {
+    const bool named_outside = TakeIf(TokenKind::kIdentifier);
+    if (named_outside) {
       selector.name = first.text;
     } else if (first.kind != TokenKind::kLeftBrace) {
       return Unexpected("metric description", "a metric");
@@ -292,8 +301,9 @@ class Parser {
       }
     }
     if (!selector.name.empty()) {
+      // Inside of braces there may be more than one; a series that meets them all is rarely there.
       const auto second = std::ranges::find(selector.matchers, kMetricName, &Matcher::name);
-      if (second != selector.matchers.end()) {
+      if (named_outside && second != selector.matchers.end()) {
         return Fail(first, "metric name must not be set twice: " + Quoted(selector.name) + " or " + Quoted(second->value()));
       }
       auto name = Matcher::Make(MatchKind::kEqual, std::string(kMetricName), selector.name);
@@ -317,18 +327,17 @@ class Parser {
       default:
         // A text alone is the metric's name.
         if (label.kind != TokenKind::kString) return Unexpected(kWhere, "label matching operator");
-        if (!selector.name.empty()) {
-          return Fail(label, "metric name must not be set twice: " + Quoted(selector.name) + " or " + Quoted(label.text));
+        if (selector.name.empty() && !label.text.empty()) {
+          selector.name = label.text;
+        } else {
+          selector.matchers.push_back(*Matcher::Make(MatchKind::kEqual, std::string(kMetricName), label.text));
         }
-        if (label.text.empty() || !IsValidUtf8(label.text)) return Fail(label, "invalid metric name: " + Quoted(label.text));
-        selector.name = label.text;
         return {};
     }
     Take();
     if (Peek().kind != TokenKind::kString) return Unexpected(kWhere, "string");
     const Token value = Take();
-    if (!IsValidUtf8(value.text)) return Fail(value, "invalid UTF-8 in label value");
-    auto matcher = Matcher::Make(kind, label.text, value.text);
+    auto matcher = Matcher::Make(kind, label.text, value.text, regex_bytes_);
     if (!matcher) return Fail(value, "error parsing regexp: " + matcher.error().message);
     selector.matchers.push_back(std::move(*matcher));
     return {};
@@ -394,7 +403,7 @@ class Parser {
     if (token.kind == TokenKind::kNumber) {
       constexpr double kMost = 9.2e9;  // seconds in 292 years
       if (!(std::abs(token.number) < kMost)) return Fail(token, "duration out of range");
-      duration = static_cast<Millis>(std::llround(token.number * 1000));
+      duration = std::llround(token.number * 1e9) / 1'000'000;  // rounded to nanoseconds, cut to milliseconds
     }
     if (positive && duration <= 0) return Fail(token, "duration must be greater than 0");
     return duration;
@@ -430,8 +439,10 @@ class Parser {
   }
 
   Result<> Offset(Node& node) {
-    const bool negative = Peek().kind == TokenKind::kSubtract;
-    if (negative || Peek().kind == TokenKind::kAdd) Take();
+    bool negative = false;
+    for (; Peek().kind == TokenKind::kSubtract || Peek().kind == TokenKind::kAdd; Take()) {
+      negative = negative != (Peek().kind == TokenKind::kSubtract);
+    }
     INFERD_ASSIGN_OR_RETURN(const Millis offset, DurationValue("offset", false));
     TimeShift* shift = ShiftOf(node);
     if (shift == nullptr) {
@@ -480,7 +491,7 @@ class Parser {
     }();
     if (!as_number) return Unexpected("@", "timestamp");
     Take();
-    constexpr double kMost = 9.2e15;  // seconds whose milliseconds fit
+    constexpr double kMost = 4e15;  // seconds whose milliseconds fit, with lookback and offsets on either side
     if (!(std::abs(*as_number) < kMost)) return Fail(token, "timestamp out of bounds for @ modifier: " + token.text);
     return static_cast<Millis>(std::llround((negative ? -*as_number : *as_number) * 1000));
   }
@@ -489,6 +500,7 @@ class Parser {
   std::vector<Token> tokens_;
   std::size_t position_ = 0;
   int level_ = 0;
+  std::int64_t regex_bytes_ = 0;  // for each regular expression: many may take no more memory and time than one
 };
 
 }  // namespace
@@ -503,8 +515,7 @@ Result<std::shared_ptr<const Node>> Parse(std::string_view query) {
 }
 
 bool CanStandAlone(std::string_view metric_name) {
-  const std::string word = Lowered(metric_name);
-  return IsPlainMetricName(metric_name) && !IsReserved(metric_name) && word != "inf" && word != "nan";
+  return IsPlainMetricName(metric_name) && !IsReserved(metric_name) && !IsNumberWord(metric_name);
 }
 
 Result<Labels> ParseSeriesName(std::string_view text) {

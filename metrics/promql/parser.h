@@ -13,8 +13,8 @@ namespace inferd::metrics::promql {
 inline constexpr std::size_t kMaxQueryBytes = 64 << 10;
 inline constexpr int kMaxDepth = 200;  // levels of the tree: bounds the stack of everybody who walks it
 
-// A checked expression. Fails with kInvalidArgument, or kUnsupported for what Prometheus has only behind a flag for experimental parts:
-// "line:column: parse error: what".
+// A checked expression. Its regular expressions share the memory that one alone may take. Fails with kInvalidArgument, or kUnsupported for
+// what Prometheus has only behind a flag for experimental parts: "line:column: parse error: what".
 Result<std::shared_ptr<const Node>> Parse(std::string_view query);
 
 // Whether a selector can name this metric without quotes: a plain name that is no word of the language.

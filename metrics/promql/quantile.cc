@@ -127,7 +127,7 @@ BucketResult BucketQuantile(double q, std::vector<Bucket>& buckets) {
   if (!Arrange(buckets)) return {kNan};
   MergeEqualBounds(buckets);
   const bool repaired = MakeMonotonic(buckets);
-  if (buckets.size() < 2 || buckets.back().count == 0 || std::isnan(buckets.back().count)) return {kNan, repaired};
+  if (buckets.size() < 2 || buckets.back().count == 0) return {kNan, repaired};
   double rank = q * buckets.back().count;
   const auto last = buckets.end() - 1;
   const auto found = std::ranges::find_if(buckets.begin(), last, [&](const Bucket& bucket) { return bucket.count >= rank; });
@@ -167,7 +167,7 @@ double BucketFraction(double lower, double upper, std::vector<Bucket>& buckets) 
     }
     return previous;
   };
-  return (below(upper) - below(lower)) / total;
+  return (std::min(below(upper), total) - std::min(below(lower), total)) / total;
 }
 
 }  // namespace inferd::metrics::promql

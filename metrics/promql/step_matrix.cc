@@ -53,11 +53,13 @@ Result<> StepMatrix::MergeEqualLabels() {
 Result<> StepMatrix::RequireUniqueLabels() const {
   std::unordered_set<Labels, LabelsHash> seen;
   seen.reserve(rows());
-  for (const Labels& labels : labels_) {
-    if (!seen.insert(labels).second) return tl::unexpected(SameLabelset());
+  for (std::size_t row = 0; row < rows(); ++row) {
+    if (HasValue(row) && !seen.insert(labels_[row]).second) return tl::unexpected(SameLabelset());
   }
   return {};
 }
+
+bool StepMatrix::HasValue(std::size_t row) const { return !std::ranges::all_of(Row(row), IsAbsent); }
 
 std::size_t StepMatrixBuilder::RowOf(const Labels& labels) {
   const auto [found, is_new] = rows_.try_emplace(labels, matrix_.rows());

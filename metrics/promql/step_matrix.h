@@ -45,8 +45,10 @@ class StepMatrix {
 
   // Joins the rows of equal labels into one. Fails when two have a value at the same step: a vector cannot hold a series twice.
   Result<> MergeEqualLabels();
-  // Fails when two rows have equal labels, at whatever steps their values are.
+  // Fails when two rows with values have equal labels, at whatever steps those are. A row without any is no series.
   Result<> RequireUniqueLabels() const;
+  // Whether the row has a value at any step.
+  bool HasValue(std::size_t row) const;
 
  private:
   std::size_t steps_;

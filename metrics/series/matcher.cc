@@ -6,16 +6,21 @@
 
 namespace inferd::metrics {
 
-Result<Regex> Regex::Compile(std::string_view pattern) {
+Result<Regex> Regex::Compile(std::string_view pattern, std::int64_t max_bytes) {
   re2::RE2::Options options;
   options.set_log_errors(false);
   options.set_dot_nl(true);
-  options.set_max_mem(kMaxProgramBytes);
+  options.set_max_mem(max_bytes);
   auto compiled = std::make_shared<const re2::RE2>(re2::StringPiece(pattern.data(), pattern.size()), options);
   if (!compiled->ok()) return Error(Code::kInvalidArgument, compiled->error());
   Regex regex;
   regex.regex_ = std::move(compiled);
   return regex;
+}
+
+// Without memory for its automaton RE2 follows every thread of the program at every byte.
+std::uint64_t Regex::MostSteps(std::size_t text_bytes) const {
+  return static_cast<std::uint64_t>(regex_->ProgramSize()) * (static_cast<std::uint64_t>(text_bytes) + 1);
 }
 
 bool Regex::Matches(std::string_view text) const { return re2::RE2::FullMatch(re2::StringPiece(text.data(), text.size()), *regex_); }
@@ -90,10 +95,10 @@ std::string Regex::Expand(std::string_view replacement, std::span<const std::str
   return out;
 }
 
-Result<Matcher> Matcher::Make(MatchKind kind, std::string name, std::string value) {
+Result<Matcher> Matcher::Make(MatchKind kind, std::string name, std::string value, std::int64_t regex_bytes) {
   Matcher matcher(kind, std::move(name), std::move(value));
   if (kind == MatchKind::kRegex || kind == MatchKind::kNotRegex) {
-    INFERD_ASSIGN_OR_RETURN(auto regex, Regex::Compile(matcher.value_));
+    INFERD_ASSIGN_OR_RETURN(auto regex, Regex::Compile(matcher.value_, regex_bytes));
     matcher.regex_ = std::make_shared<const Regex>(std::move(regex));
   }
   return matcher;

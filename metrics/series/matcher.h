@@ -18,12 +18,16 @@ class RE2;
 
 namespace inferd::metrics {
 
-// A compiled expression. It must match a whole text, unless said otherwise; "." matches line breaks too. Memory is bounded by
-// kMaxProgramBytes.
+// A compiled expression. It must match a whole text, unless said otherwise; "." matches line breaks too.
 class Regex {
  public:
+  // What one may take at most, with all that is remembered while it matches; for who has many of them, less.
+  static constexpr std::int64_t kMaxBytes = 4 << 20;
   // Fails (kInvalidArgument) with RE2's own message for what is malformed, and for what is too large.
-  static Result<Regex> Compile(std::string_view pattern);
+  static Result<Regex> Compile(std::string_view pattern, std::int64_t max_bytes = kMaxBytes);
+
+  // Steps that matching a text of so many bytes may take, at worst.
+  std::uint64_t MostSteps(std::size_t text_bytes) const;
 
   bool Matches(std::string_view text) const;
   // On a match fills `groups` with what each group matched (0: the whole), empty for those that took no part.
@@ -37,7 +41,6 @@ class Regex {
   std::string Expand(std::string_view replacement, std::span<const std::string_view> groups) const;
 
  private:
-  static constexpr std::int64_t kMaxProgramBytes = 4 << 20;
   std::shared_ptr<const re2::RE2> regex_;
 };
 
@@ -54,7 +57,8 @@ constexpr std::string_view MatchKindName(MatchKind kind) {
 
 class Matcher {
  public:
-  static Result<Matcher> Make(MatchKind kind, std::string name, std::string value);
+  // `regex_bytes`: as for Regex::Compile.
+  static Result<Matcher> Make(MatchKind kind, std::string name, std::string value, std::int64_t regex_bytes = Regex::kMaxBytes);
 
   bool Matches(std::string_view value) const;
   bool MatchesLabels(const Labels& labels) const { return Matches(labels.Get(name_)); }

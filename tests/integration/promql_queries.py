@@ -4,6 +4,7 @@ The samples' times are never round (but for those of `aligned_total`) and the qu
 a range: there Prometheus 2 and 3 differ by intention. `SINCE_3` are queries that Prometheus 2 does not know or answers otherwise.
 """
 import itertools
+import pathlib
 import random
 
 BASE = 1_700_000_000_000  # milliseconds
@@ -284,6 +285,10 @@ histogram_avg(up)
 """.strip().split("\n")
 
 
+# What is easily done otherwise, for Prometheus 3.
+CORNERS = [line for line in (pathlib.Path(__file__).parent / "promql_corners.txt").read_text().splitlines() if not line.startswith("##")]
+
+
 def generated():
     """Combinations that nobody thought of, the same at every run."""
     rng = random.Random(11)
@@ -325,4 +330,4 @@ def generated():
 
 def queries(version):
     """Those whose meaning has not changed until that major version, each once."""
-    return list(dict.fromkeys(PLAIN + generated() + (SINCE_3 if version >= 3 else [])))
+    return list(dict.fromkeys(PLAIN + generated() + (SINCE_3 + CORNERS if version >= 3 else [])))

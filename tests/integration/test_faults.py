@@ -102,13 +102,15 @@ def make_certificate(path, begin, end):
 
 
 @scene(*both("InferdDiskSpaceLow", "InferdCertificateExpiring", "InferdClockSkew"), "InferdDiskFilling/warning",
-       "InferdClockUnsynchronized/warning", "InferdLogsDropped/warning", "InferdCollectorFailed/warning", "InferdConfigReloadFailed/warning")
+       "InferdClockUnsynchronized/warning", "InferdLogsDropped/warning", "InferdAuditNotWritten/warning", "InferdCollectorFailed/warning", "InferdConfigReloadFailed/warning")
 def a_machine_in_disorder(stage):
     disk, certificate, other = SmallDisk(stage), stage.folder / "cert.pem", stage.folder / "other.pem"
     make_certificate(certificate, -1, 89)
     make_certificate(other, -1, 89)
+    audit = stage.folder / "audit.log"
+    audit.symlink_to("no-folder/audit.log")
     stage.start({"observability": {"disks": [str(disk.path)], "certificates": [str(certificate), str(other)]},
-                 "logs": {"file": str(disk.path / "inferd.log")}}, setup=disk.setup)
+                 "logs": {"file": str(disk.path / "inferd.log"), "audit": {"file": str(audit)}}}, setup=disk.setup)
     eventually(lambda: stage.query("inferd_disk_free_bytes > 2.5e9") and stage.query("inferd_certificate_expiry_timestamp_seconds"), 30,
                "disks and certificates are looked at")
     disk.fill()
@@ -120,6 +122,7 @@ def a_machine_in_disorder(stage):
     yield
     quiet()
     disk.empty()
+    (stage.folder / "no-folder").mkdir()
     make_certificate(certificate, -1, 89)
     make_certificate(other, -1, 89)
     stage.fault()

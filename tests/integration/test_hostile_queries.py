@@ -1,8 +1,12 @@
 """Queries and rule files that are built to hurt: each is refused or bounded, with a limit on the daemon's memory, and the next client is
 served."""
+import contextlib
+import http.client
 import json
+import os
 import pathlib
 import re
+import signal
 import tempfile
 import threading
 import time
@@ -25,6 +29,8 @@ def instant():
     grow = 'label_replace(inferd_build_info, "x", "aaaaaaaaaaaaaaaa", "", "")'
     for _ in range(12):
         grow = f'label_replace({grow}, "x", "$1$1$1$1$1$1$1$1", "x", "(.*)")'
+    label = 'label_replace(inferd_build_info, "x", "' + "a" * 30_000 + '", "", "")'
+    label = f'label_replace({label}, "x", "$1$1$1$1$1$1$1$1", "x", "(.*)")'
     joined = 'label_replace(inferd_build_info, "x", "aaaaaaaaaaaaaaaa", "", "")'
     for _ in range(24):
         joined = f'label_join({joined}, "x", "x", "x", "x", "x")'
@@ -54,6 +60,9 @@ def instant():
         "a label that grows": grow,
         "a label that is joined": joined,
         "labels without end": nested("label_join(", ALL, ', "a", ",", "__name__", "a", "a")', 60),
+        "a thousand hungry expressions": "{" + ",".join(f'l{i}!~"(.*a.{{9}}|[\\\\p{{L}}]{{20}}){i}"' for i in range(1000)) + "}",
+        "expressions as large as may be": "{" + ",".join(f'__name__!~"(.?[\\\\p{{L}}]?){{{20 + i}}}x"' for i in range(16)) + "}",
+        "a large expression over a long label": f'label_replace({label}, "y", "$1", "x", "(.*)(.?[\\\\p{{L}}]?){{60}}b")',
         "a thousand matchers": "{" + ",".join(f'l{i}!~"x.*{i}"' for i in range(1000)) + "}",
         "sorting all by quantile": f"quantile_over_time(0.5, quantile by (__name__) (0.5, {ALL})[10m:1s])",
         "numbers as bounds": "topk(1e300, inferd_build_info) + bottomk(-1e300, inferd_build_info)",
@@ -66,6 +75,12 @@ def ask(d, query, **fields):
     begun = time.monotonic()
     answer = request(d.observability, "POST", f"/api/v1/{path}", body, headers=FORM, timeout=60)
     return answer, time.monotonic() - begun
+
+
+def ask_for_long_windows(d, **fields):
+    """A million samples at each of ten thousand steps, within the limit on samples: hours of work."""
+    now = time.time()
+    return ask(d, "quantile_over_time(0.5, vector(1)[1000s:1ms])", start=now - 100, end=now, step=0.01, **fields)
 
 
 def peak(d):
@@ -100,8 +115,34 @@ def test_queries_that_are_built_to_hurt(setup):
             assert_sound(name, answer)
             assert seconds < 20 * PATIENCE, f"{name} took {seconds:.1f} s"
             assert peak(d) < before + MEMORY, f"{name}, as a range: from {before >> 20} to {peak(d) >> 20} MiB"
+        answer, seconds = ask_for_long_windows(d)
+        assert answer.status == 503 and answer.json()["errorType"] == "timeout", answer
+        assert seconds < 20 * PATIENCE, seconds
         print(f"  {statuses}; memory from {before >> 20} to {peak(d) >> 20} MiB at most")
         d.assert_serves()
+
+
+def query_seconds(d):
+    """Processor time that the threads of queries have taken."""
+    ticks = 0
+    for thread in pathlib.Path(f"/proc/{d.process.pid}/task").iterdir():
+        name, _, rest = (thread / "stat").read_text().rpartition(")")
+        if name.endswith("(query"):
+            ticks += int(rest.split()[11])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def test_the_end_does_not_wait_for_a_query(setup):
+    with setup.daemon({"observability": {"query_timeout": "1h"}}) as d:
+        def client():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                ask_for_long_windows(d, timeout="1h")
+        thread = threading.Thread(target=client)
+        thread.start()
+        eventually(lambda: query_seconds(d) > 0.3, 60, "the query runs")
+        d.send(signal.SIGTERM)
+        assert d.wait_end() == 0
+        thread.join()
 
 
 def test_thousands_of_selectors_end_in_time(setup):

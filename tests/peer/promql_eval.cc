@@ -1,7 +1,8 @@
 // Evaluates queries over the samples of an OpenMetrics file, for comparison with Prometheus (tests/integration/test_promql.py).
 //   promql_eval SAMPLES < QUERIES > ANSWERS
 // SAMPLES: lines "name{labels} value seconds"; lines that start with # are left out. QUERIES: one JSON object a line, {"query", "time"} or
-// {"query", "start", "end", "step"}, times in milliseconds. ANSWERS: one line each, as Prometheus's HTTP API answers, without "data".
+// {"query", "start", "end", "step"}, times in milliseconds. ANSWERS: one line each, as Prometheus's HTTP API answers, without "data", and
+// with empty lists where there are no warnings or infos.
 #include <cstdio>
 #include <fstream>
 #include <iostream>
@@ -77,7 +78,11 @@ Json Evaluate(const Json& request, const MemorySeries& series) {
   const auto result = request.contains("time") ? QueryInstant(**node, series, request.at("time").get<Millis>(), {})
                                                : QueryRange(**node, series, request.at("start").get<Millis>(),
                                                             request.at("end").get<Millis>(), request.at("step").get<Millis>(), {});
-  return result ? Answer(result->value) : failed(result.error());
+  if (!result) return failed(result.error());
+  Json answer = Answer(result->value);
+  answer["warnings"] = result->warnings;
+  answer["infos"] = result->infos;
+  return answer;
 }
 
 int Main(int argc, char** argv) {
@@ -86,7 +91,9 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "usage: promql_eval SAMPLES < QUERIES > ANSWERS\n");
     return 2;
   }
-  for (std::string line; std::getline(std::cin, line);) std::cout << Evaluate(Json::parse(line), series).dump() << "\n";
+  for (std::string line; std::getline(std::cin, line);) {
+    std::cout << Evaluate(Json::parse(line), series).dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
+  }
   return 0;
 }
 

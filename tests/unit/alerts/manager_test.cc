@@ -169,6 +169,26 @@ TEST_F(Rules, ARestartKeepsProgressButDoesNotCountThePause) {
   EXPECT_THAT(manager_->Save().groups, IsEmpty()) << "too long ago";
 }
 
+TEST_F(Rules, AClockThatWasSetBackOverARestartHoldsUpNothing) {
+  constexpr Millis kDay = 24LL * 3600 * 1000;
+  Load(kDown);
+  Round(kDay, 0);
+  Round(kDay + kTick, 0);
+  SavedAlerts pending = manager_->Save();
+  Round(kDay + 2 * kTick, 0);
+  SavedAlerts firing = manager_->Save();
+
+  Load(kDown);
+  manager_->Restore(std::move(pending), 0);
+  EXPECT_THAT(Told(Round(0, 0)), IsEmpty()) << "it had held for 5 of 10 seconds";
+  EXPECT_THAT(Told(Round(kTick, 0)), ElementsAre("Down firing"));
+
+  Load(kDown);
+  manager_->Restore(std::move(firing), 0);
+  EXPECT_THAT(Told(Round(0, 0)), IsEmpty());
+  EXPECT_THAT(Told(Round(90'000, 0)), ElementsAre("Down firing")) << "whoever takes it for over when nothing comes must hear of it";
+}
+
 TEST_F(Rules, ARestartDoesNotLoseWhatIsToBeResolved) {
   Load(kDown);
   for (Millis t = 0; t <= 2; ++t) Round(t * kTick, 0);

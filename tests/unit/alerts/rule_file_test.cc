@@ -88,14 +88,25 @@ INSTANTIATE_TEST_SUITE_P(
         Faulty{"groups:\n- name: a\n  rules:\n  - expr: a\n", "one of 'record' or 'alert' must be set"},
         Faulty{"groups:\n- name: a\n  rules:\n  - {alert: A, record: b, expr: a}\n", "only one of 'record' and 'alert' must be set"},
         Faulty{"groups:\n- name: a\n  rules:\n  - {record: a, expr: a, for: 5m}\n", "invalid field 'for' in recording rule"},
-        Faulty{"groups:\n- name: a\n  rules:\n  - {record: 'a b', expr: a}\n", "invalid recording rule name"},
-        Faulty{"groups:\n- name: a\n  rules:\n  - {alert: A, expr: a, labels: {'a b': c}}\n", "invalid label name: \"a b\""},
+        Faulty{"groups:\n- name: a\n  rules:\n  - {record: 'a{b}', expr: a}\n", "braces present in the recording rule name"},
+        Faulty{"groups:\n- name: a\n  rules:\n  - {alert: A, expr: a, labels: {'': c}}\n", "invalid label name: \"\""},
+        Faulty{"groups:\n- name: a\n  rules:\n  - {alert: A, expr: a, annotations: {'': c}}\n", "invalid annotation name: \"\""},
         Faulty{"groups:\n- name: a\n  rules:\n  - {alert: A, expr: a, labels: {__name__: c}}\n", "invalid label name"},
         Faulty{"groups:\n- name: a\n  rules:\n  - {alert: A, expr: a, annotations: {x: '{{ noSuch 1 }}'}}\n",
                "x: template: function \"noSuch\" not defined"},
         Faulty{"groups:\n- name: a\n  rules:\n  - {alert: A, expr: a, severity: b}\n", "field severity is not known in a rule"},
         Faulty{"groups:\n- name: a\n  rules:\n  - {record: a, expr: a}\n  - {record: a, expr: b}\n", "records \"a\" twice"},
         Faulty{"a: \xFF", "not valid UTF-8"}));
+
+TEST(RuleFile, NamesMayBeAnyText) {
+  const auto groups = ParseRules(
+      "groups:\n- name: g\n  rules:\n  - {record: http.requests, expr: a, labels: {service.name: b}}\n"
+      "  - {alert: Voll, expr: a, labels: {größe: c}, annotations: {was tun: d}}\n",
+      "x.yml");
+  ASSERT_TRUE(groups) << groups.error()[0].ToString();
+  EXPECT_EQ(groups->at(0).rules.at(0).name, "http.requests");
+  EXPECT_TRUE(groups->at(0).rules.at(1).labels.contains("größe"));
+}
 
 // Found by the fuzzer: YAML's own way to read all documents does not come back from these.
 TEST(RuleFile, WhatIsHardlyYamlIsRefusedAtOnce) {

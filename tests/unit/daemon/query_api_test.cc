@@ -136,6 +136,11 @@ TEST_F(QueryApiTest, RefusesWhatIsMalformedAsPrometheusDoes) {
   EXPECT_EQ(Error(Get(range, "query=up[5m]&start=0&end=1&step=1")),
             "400 bad_data: invalid parameter \"query\": invalid expression type \"range vector\" for range query, must be Scalar or "
             "instant Vector");
+  for (const char* limit : {"-1", "x", "1.5", "2x", "99999999999999999999"}) {
+    EXPECT_EQ(Error(Get("labels", std::string("limit=") + limit)),
+              "400 bad_data: invalid parameter \"limit\": must be a whole number of 0 or more");
+  }
+  EXPECT_THAT(Error(Get(range, "query=up&start=-4e15&end=4e15&step=1")), HasSubstr("exceeded maximum resolution of 11,000 points"));
   EXPECT_EQ(Error(Get("series")), "400 bad_data: no match[] parameter provided");
   EXPECT_THAT(Error(Get("series", "match[]=1%2B1")), HasSubstr("is no series selector"));
   EXPECT_THAT(Error(Get("rules", "type=other")), HasSubstr("not supported value \"other\""));
@@ -147,6 +152,11 @@ TEST_F(QueryApiTest, BoundsSamplesAndTime) {
             "422 execution: query processing would load too many samples into memory");
   EXPECT_EQ(Error(Get("query", "query=up&timeout=0")), "503 timeout: query timed out in query queue");
   EXPECT_EQ(Get("query", "query=up&timeout=1e15").status, 200) << "no more than the limit";
+}
+
+TEST_F(QueryApiTest, EndsQueriesWhenTheDaemonEnds) {
+  api_->Stop();
+  EXPECT_EQ(Error(Get("query", "query=temperature")), "503 canceled: query was canceled in expression evaluation");
 }
 
 TEST_F(QueryApiTest, ListsSeriesAndLabels) {
@@ -247,8 +257,9 @@ TEST(QueryTime, IsReadAsPrometheusReadsIt) {
   EXPECT_EQ(ParseQueryTime("2015-07-01T22:10:51.7819+02:00"), 1435781451781);
   EXPECT_EQ(ParseQueryTime("2015-07-01T18:40:51-01:30"), 1435781451000);
   EXPECT_EQ(ParseQueryTime("2016-02-29T00:00:00Z"), 1456704000000);
-  for (const char* text : {"", "x", "NaN", "inf", "1e300", "12:00", "2015-02-29T00:00:00Z", "2015-07-01T24:00:00Z", "2015-07-01T20:10:51",
-                           "2015-07-01T20:10:51.Z", "2015-07-01T20:10:51Zx", "2015-07-01 20:10:51Z", "2015-13-01T20:10:51Z", "1 "})
+  for (const char* text :
+       {"", "x", "NaN", "inf", "1e300", "12:00", "2015-02-29T00:00:00Z", "2015-07-01T24:00:00Z", "2015-07-01T20:10:51",
+        "2015-07-01T20:10:51.Z", "2015-07-01T20:10:51Zx", "2015-07-01 20:10:51Z", "2015-13-01T20:10:51Z", "1 ", "9e15", "-9e15"})
     EXPECT_EQ(ParseQueryTime(text), std::nullopt) << text;
   EXPECT_EQ(ParseQueryDuration("0.25"), 250);
   EXPECT_EQ(ParseQueryDuration("1h30m"), 5'400'000);

@@ -245,8 +245,11 @@ TEST_F(AuditTest, WhatWasOnlyDelayedIsNotCountedAsLost) {
   calls.full = true;
   log->Record(Act("late"));
   while (calls.refused < 3) std::this_thread::yield();
+  log->Record(Act("later"));
+  EXPECT_EQ(log->waiting(), 2U);
   calls.full = false;
   log->Stop();
+  EXPECT_EQ(log->waiting(), 0U);
   EXPECT_THAT(ReadFile(path), HasSubstr("late"));
   for (const auto& dropped : counters.dropped) EXPECT_EQ(dropped, 0U);
   EXPECT_EQ(counters.bytes, ReadFile(path).size());

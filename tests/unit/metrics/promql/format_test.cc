@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <string>
 
 #include "gtest/gtest.h"
 
@@ -13,6 +14,9 @@ TEST(FormatValue, IsShortAndExact) {
   EXPECT_EQ(FormatValue(-0.1), "-0.1");
   EXPECT_EQ(FormatValue(1e21), "1000000000000000000000");
   EXPECT_EQ(FormatValue(1e-7), "0.0000001");
+  EXPECT_EQ(FormatValue(9007199254740994), "9007199254740994");
+  EXPECT_EQ(FormatValue(18446744073709551616.0), "18446744073709552000") << "the shortest digits, as Go writes them";
+  EXPECT_EQ(FormatValue(-1e23), "-1" + std::string(23, '0'));
   EXPECT_EQ(FormatValue(std::numeric_limits<double>::infinity()), "+Inf");
   EXPECT_EQ(FormatValue(-std::numeric_limits<double>::infinity()), "-Inf");
   EXPECT_EQ(FormatValue(std::nan("")), "NaN");

@@ -71,12 +71,44 @@ TEST(Limits, LabelsDoNotGrowWithoutEnd) {
   EXPECT_TRUE(Ask(R"q(label_join(label_replace(m, "x", "$1-$1", "i", "(.*)"), "y", "/", "x", "i"))q", {.max_label_bytes = 5'000}));
 }
 
+TEST(Limits, RegularExpressionsShareTheirMemory) {
+  const std::string letters = "i=~\"[\\\\p{L}]{90}\"";
+  EXPECT_TRUE(Parse("{" + letters + "}")) << "alone it may be as large as this";
+  std::string many = letters;
+  for (int i = 0; i < 200; ++i) many += "," + letters;
+  const auto refused = Parse("{" + many + "}");
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("pattern too large"));
+  std::string common = "i=~\"a.*\"";
+  for (int i = 0; i < 100; ++i) common += ",i=~\"(api|web)-[0-9]+.*\"";
+  EXPECT_TRUE(Parse("{" + common + "}")) << "but small ones may be many";
+}
+
+TEST(Limits, MatchingALongLabelCounts) {
+  std::string label = "label_replace(m, \"x\", \"" + std::string(10'000, 'a') + "\", \"\", \"\")";
+  EXPECT_TRUE(Ask("label_replace(" + label + ", \"y\", \"$1\", \"x\", \"(.*)\")", {.max_samples = 1'000'000}));
+  const auto refused = Ask("label_replace(" + label + ", \"y\", \"$1\", \"x\", \"(.*)((a?){30}b?){30}\")", {.max_samples = 1'000'000});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kResourceExhausted);
+}
+
 TEST(Limits, TimeIsUpWhenTheClockSaysSo) {
   const RunningClock clock;
   EXPECT_TRUE(Ask("sum(m)", {.timeout = std::chrono::seconds(10), .clock = &clock}));
   const auto refused = Ask("sum(rate(m[1m]))", {.timeout = std::chrono::milliseconds(20), .clock = &clock});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kDeadlineExceeded);
+}
+
+TEST(Limits, TimeIsUpBetweenTheWindowsOfOneSeriesToo) {
+  MemorySeries series;
+  for (Millis t = 0; t < 6000; ++t) series.Add({{"__name__", "m"}}, {t * 1000, 1});
+  const auto node = Parse("avg_over_time(m[5000s])");
+  ASSERT_TRUE(node);
+  const RunningClock clock;
+  const auto late = QueryRange(**node, series, 5'000'000, 5'999'000, 1000, {.timeout = std::chrono::milliseconds(50), .clock = &clock});
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Code::kDeadlineExceeded);
 }
 
 TEST(Limits, RangeQueriesHaveABoundedNumberOfSteps) {

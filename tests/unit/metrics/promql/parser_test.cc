@@ -49,16 +49,15 @@ TEST_P(Forms, PrintAsWritten) {
   ASSERT_TRUE(node) << node.error().message;
   EXPECT_EQ(Print(**node), GetParam());
 }
-INSTANTIATE_TEST_SUITE_P(Table, Forms,
-                         ::testing::Values("1", "-1", "0.5", "Inf", "-Inf", "Inf ^ 1", "\"text\"", "up", "a:b",
-                                           R"(up{a="1",b!="2",c=~"3.*",d!~"4"})", R"({__name__=~"up.*"})", R"({"with.dot","a b"="1"})",
-                                           R"({"on"})", "up[5m]", "up[1h30m] offset -5m", "up @ 12.5", "up[5m] @ start() offset 1d",
-                                           "up[5m:]", "(up + 1)[1h:30s] @ end()", "rate(up[5m])", "sum(up)", "sum by (a, b) (up)",
-                                           "sum without (a) (up)", "topk(5, up)", R"(count_values("v", up))", "quantile by (a) (0.9, up)",
-                                           "a + on (x) b", "a * ignoring (x, y) b", "a / on (x) group_left (y) b",
-                                           "a - ignoring (x) group_right () b", "a > bool 1", "a and on (x) b", "-(up)", "time()", "sum",
-                                           "by + without", R"(sum by ("a b") (up))", "label_join(up, \"d\", \",\", \"a\", \"b\")",
-                                           "vector(1)"));
+INSTANTIATE_TEST_SUITE_P(
+    Table, Forms,
+    ::testing::Values("1", "-1", "0.5", "Inf", "-Inf", "Inf ^ 1", "\"text\"", "up", "a:b", R"(up{a="1",b!="2",c=~"3.*",d!~"4"})",
+                      R"({__name__=~"up.*"})", R"({"with.dot","a b"="1"})", R"({"on"})", R"({"up",__name__="down"})",
+                      R"({__name__="",a="1"})", "up[5m]", "up[1h30m] offset -5m", "up @ 12.5", "up[5m] @ start() offset 1d", "up[5m:]",
+                      "(up + 1)[1h:30s] @ end()", "rate(up[5m])", "sum(up)", "sum by (a, b) (up)", "sum without (a) (up)", "topk(5, up)",
+                      R"(count_values("v", up))", "quantile by (a) (0.9, up)", "a + on (x) b", "a * ignoring (x, y) b",
+                      "a / on (x) group_left (y) b", "a - ignoring (x) group_right () b", "a > bool 1", "a and on (x) b", "-(up)", "time()",
+                      "sum", "by + without", R"(sum by ("a b") (up))", "label_join(up, \"d\", \",\", \"a\", \"b\")", "vector(1)"));
 
 TEST(Parser, ReadsTheManyFormsOfOneThing) {
   const auto printed = [](const char* query) {

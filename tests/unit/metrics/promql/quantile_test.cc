@@ -65,7 +65,9 @@ TEST(BucketQuantile, NeedsSoundBuckets) {
   EXPECT_TRUE(std::isnan(BucketQuantileOf(0.5, {{1, 2}, {2, 6}})));          // no +Inf
   EXPECT_TRUE(std::isnan(BucketQuantileOf(0.5, {{kInfinity, 6}})));          // nothing but +Inf
   EXPECT_TRUE(std::isnan(BucketQuantileOf(0.5, {{1, 0}, {kInfinity, 0}})));  // no observations
-  EXPECT_DOUBLE_EQ(BucketQuantileOf(0.1, {{-1, 5}, {kInfinity, 10}}), -1);   // a first bucket below 0 has no start
+  EXPECT_DOUBLE_EQ(BucketQuantileOf(0.5, {{1, std::nan("")}, {2, std::nan("")}, {kInfinity, std::nan("")}}), 2)
+      << "as in Prometheus: beyond all bounds";
+  EXPECT_DOUBLE_EQ(BucketQuantileOf(0.1, {{-1, 5}, {kInfinity, 10}}), -1);  // a first bucket below 0 has no start
 }
 
 TEST(BucketQuantile, RaisesCountsThatFall) {
