@@ -38,7 +38,7 @@ class WithRecorded final : public metrics::Querier {
  private:
   class Joined final : public metrics::SeriesSet {
    public:
-    Joined(std::unique_ptr<SeriesSet> base, std::vector<QuerySample> added, Millis now) : base_(std::move(base)), now_(now) {
+    Joined(std::unique_ptr<SeriesSet> base, const std::vector<QuerySample>& added, Millis now) : base_(std::move(base)), now_(now) {
       std::map<Labels, Entry> entries;
       for (std::size_t i = 0; i < base_->size(); ++i) entries[base_->labels(i)].base = i;
       for (const QuerySample& sample : added) {
@@ -241,7 +241,8 @@ Result<> GroupEvaluator::EvaluateAlert(const Rule& rule, ActiveAlerts& active, M
     ++count;
     const std::string state(AlertStateName(alert.state));
     series.push_back({alert.labels.With(metrics::kMetricName, "ALERTS").With(kAlertState, state), 1});
-    series.push_back({alert.labels.With(metrics::kMetricName, "ALERTS_FOR_STATE"), static_cast<double>(alert.active_at / 1000)});
+    const Millis active_seconds = alert.active_at / 1000;
+    series.push_back({alert.labels.With(metrics::kMetricName, "ALERTS_FOR_STATE"), static_cast<double>(active_seconds)});
     ++entry;
   }
   if (group_->limit > 0 && count > group_->limit) {

@@ -224,7 +224,7 @@ RuleGroups ReadRuleFiles(std::span<const std::string> patterns) {
   std::set<std::string> read;
   for (const std::string& pattern : patterns) {
     glob_t found{};
-    const int result = ::glob(pattern.c_str(), 0, nullptr, &found);
+    const int result = ::glob(pattern.c_str(), 0, nullptr, &found);  // NOLINT(concurrency-mt-unsafe): only with GLOB_TILDE
     std::vector<std::string> paths(found.gl_pathv, found.gl_pathv + found.gl_pathc);
     ::globfree(&found);
     if (result != 0 && result != GLOB_NOMATCH) faults.push_back({pattern, 0, 0, "cannot be searched for"});

@@ -32,7 +32,7 @@ std::string Shortest(double v) {
   if (const auto word = NotFinite(v)) return *word;
   std::array<char, 64> buffer{};
   const auto scientific = std::to_chars(buffer.data(), buffer.data() + buffer.size(), v, std::chars_format::scientific);
-  const std::string text(buffer.data(), scientific.ptr);
+  std::string text(buffer.data(), scientific.ptr);
   const int exponent = std::stoi(text.substr(text.find('e') + 1));
   if (v != 0 && (exponent < -4 || exponent >= 21)) return text;
   return metrics::promql::FormatValue(v);

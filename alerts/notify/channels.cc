@@ -13,6 +13,7 @@
 #include "alerts/notify/command.h"
 #include "alerts/notify/payload.h"
 #include "alerts/notify/transfer.h"
+#include "runtime/base/errno_text.h"
 #include "runtime/base/utf8.h"
 
 namespace inferd::alerts {
@@ -117,7 +118,7 @@ class JournalChannel final : public Channel {
       parts.reserve(fields.size());
       for (std::string& field : fields) parts.push_back({field.data(), field.size()});
       if (const int error = ::sd_journal_sendv(parts.data(), static_cast<int>(parts.size())); error < 0) {
-        return Error(Code::kIo, std::string("the journal does not take it: ") + std::strerror(-error));
+        return Error(Code::kIo, std::string("the journal does not take it: ") + ErrnoText(-error));
       }
     }
     return {};

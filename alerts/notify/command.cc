@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -12,10 +11,12 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <optional>
 #include <utility>
 
+#include "runtime/base/errno_text.h"
 #include "runtime/base/utf8.h"
 
 namespace inferd::alerts {
@@ -111,7 +112,7 @@ Result<pid_t> Start(const Command& command, const Pipe& input, const Pipe& outpu
   const int error = ::posix_spawn(&pid, command.arguments.front().c_str(), &actions, &attributes, arguments.data(), environment.data());
   ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) return Error(Code::kIo, command.arguments.front() + ": cannot be run: " + std::strerror(error));
+  if (error != 0) return Error(Code::kIo, command.arguments.front() + ": cannot be run: " + ErrnoText(error));
   return pid;
 }
 
@@ -125,7 +126,7 @@ std::string Ending(int status) {
 Result<> RunCommand(const Command& command, const std::function<void(std::string_view)>& output, const StopSignal& stop) {
   using SteadyClock = std::chrono::steady_clock;  // waiting is real, whatever clock the daemon has
   Pipe in, out;
-  if (!in.Open() || !out.Open()) return Error(Code::kIo, std::string("no pipe: ") + std::strerror(errno));
+  if (!in.Open() || !out.Open()) return Error(Code::kIo, std::string("no pipe: ") + ErrnoText(errno));
   INFERD_ASSIGN_OR_RETURN(const pid_t pid, Start(command, in, out));
   in.read.Close();
   out.write.Close();

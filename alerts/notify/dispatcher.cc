@@ -1,8 +1,7 @@
 #include "alerts/notify/dispatcher.h"
 
-#include <signal.h>
-
 #include <algorithm>
+#include <csignal>
 #include <utility>
 
 #include "runtime/base/thread.h"

@@ -89,7 +89,7 @@ std::optional<WallTime> ParseRfc3339(std::string_view text) {
         hours > 23 || minutes > 59) {
       return std::nullopt;
     }
-    offset = (sign == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
+    offset = (sign == '-' ? -1 : 1) * (std::int64_t{hours} * 3600 + std::int64_t{minutes} * 60);
   }
   return WallTime(std::chrono::seconds(::timegm(&parts) - offset) + Duration(nanos));
 }
@@ -190,7 +190,7 @@ std::string Text(const Message& message) {
   for (const Notification& alert : message.alerts) {
     const bool firing = alert.status == NotificationStatus::kFiring;
     text += (firing ? "FIRING " : "RESOLVED ") + std::string(alert.labels.Get("alertname")) + "\n";
-    for (const auto& [name, value] : alert.annotations) text += "  " + name + ": " + value + "\n";
+    for (const auto& [name, value] : alert.annotations) text.append("  ").append(name).append(": ").append(value).append("\n");
     text += "  labels: " + alert.labels.ToString() + "\n  since: " + Rfc3339(alert.starts_at) + "\n";
     if (!firing) text += "  until: " + Rfc3339(alert.ends_at) + "\n";
     if (!alert.generator_url.empty()) text += "  " + alert.generator_url + "\n";

@@ -11,6 +11,7 @@
 #include <iterator>
 #include <utility>
 
+#include "runtime/base/errno_text.h"
 #include "runtime/base/replace_file.h"
 #include "runtime/base/utf8.h"
 
@@ -98,7 +99,7 @@ Silences::Silences(const Clock& clock, std::string file)
 Result<> Silences::Load() {
   if (file_.empty()) return {};
   std::ifstream stream(file_, std::ios::binary);
-  if (!stream) return errno == ENOENT ? Result<>() : Error(Code::kIo, file_ + ": cannot be read: " + std::strerror(errno));
+  if (!stream) return errno == ENOENT ? Result<>() : Error(Code::kIo, file_ + ": cannot be read: " + ErrnoText(errno));
   std::string text(kMaxFile + 1, '\0');
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(stream.gcount()));

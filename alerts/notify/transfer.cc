@@ -11,6 +11,8 @@
 #include <mutex>
 #include <string_view>
 
+#include "runtime/base/errno_text.h"
+
 namespace inferd::alerts {
 namespace {
 
@@ -174,7 +176,7 @@ Result<> Transfers::Send(const Endpoint& endpoint, const Mail& mail, const StopS
 
 Result<std::string> ReadSecret(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) return Error(Code::kIo, path + ": cannot be read: " + std::strerror(errno));
+  if (!file) return Error(Code::kIo, path + ": cannot be read: " + ErrnoText(errno));
   std::string text(kMaxSecret + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(file.gcount()));

@@ -15,8 +15,8 @@
 namespace inferd::metrics::promql {
 
 struct EngineOptions {
-  Millis lookback = 5 * 60 * 1000;         // how old an instant vector's sample may be
-  Millis subquery_step = 60 * 1000;        // for subqueries without a step
+  Millis lookback = 300'000;               // how old an instant vector's sample may be
+  Millis subquery_step = 60'000;           // for subqueries without a step
   std::uint64_t max_samples = 10'000'000;  // read and made by one query, altogether; bounds its memory (about 16 bytes each) and its work
   std::uint64_t max_label_bytes = 16U << 20;  // of the values that label_replace() and label_join() make in one query, altogether
   std::int64_t max_steps = 11'000;            // of a range query
