@@ -6,7 +6,6 @@
 #include <array>
 #include <cctype>
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <limits>
@@ -17,6 +16,7 @@
 #include "config/table.h"
 #include "config/value.h"
 #include "config/yaml_document.h"
+#include "runtime/base/errno_text.h"
 #include "runtime/base/utf8.h"
 
 extern char** environ;
@@ -163,7 +163,7 @@ void Loader::File(const std::string& path) {
   in_file_ = true;
   understood_ = false;
   std::ifstream stream(path, std::ios::binary);
-  if (!stream) return Report(source_, "", "cannot be read: " + std::string(std::strerror(errno)));
+  if (!stream) return Report(source_, "", "cannot be read: " + ErrnoText(errno));
   std::string text(kMaxFileBytes + 1, '\0');
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (stream.bad() || (stream.gcount() == 0 && !stream.eof())) return Report(source_, "", "cannot be read");

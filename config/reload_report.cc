@@ -33,7 +33,7 @@ std::optional<ReloadReport> ParseReloadReport(std::string_view text) {
 }
 
 std::string ReloadReportPath() {
-  const char* folders = std::getenv("RUNTIME_DIRECTORY");
+  const char* folders = std::getenv("RUNTIME_DIRECTORY");  // NOLINT(concurrency-mt-unsafe): nobody sets it
   if (folders == nullptr || *folders == '\0') return "";
   const std::string_view list = folders;
   return std::string(list.substr(0, list.find(':'))) + "/reload";

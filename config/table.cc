@@ -7,12 +7,10 @@
 namespace inferd::config {
 namespace {
 
-constexpr std::int64_t kMs = 1'000'000;
-constexpr std::int64_t kSecond = 1000 * kMs;
-constexpr std::int64_t kHour = 3600 * kSecond;
 constexpr std::int64_t kKiB = 1024;
 constexpr std::int64_t kMiB = 1024 * kKiB;
 constexpr std::int64_t kGiB = 1024 * kMiB;
+constexpr std::int64_t kTiB = 1024 * kGiB;
 
 constexpr std::array<std::string_view, 2> kKvTypes{"f16", "f32"};
 constexpr std::array<std::string_view, 3> kAutoOnOff{"auto", "on", "off"};
@@ -78,7 +76,7 @@ const std::array kKeys{
         .kind = Kind::kDuration,
         .fallback = "60s",
         .min = 10 * kMs,
-        .max = 24 * kHour,
+        .max = kDay,
         .slot = [](Config& c, Indices) -> Slot { return &c.api.idle_timeout; },
         .help = "Time that a connection may stay open without a request. It is closed after that."},
     Key{.name = "api.write_timeout",
@@ -143,7 +141,7 @@ const std::array kKeys{
         .kind = Kind::kDuration,
         .fallback = "6h",
         .min = 60 * kSecond,
-        .max = 31 * 24 * kHour,
+        .max = 31 * kDay,
         .slot = [](Config& c, Indices) -> Slot { return &c.observability.retention; },
         .help = "How far back the daemon's own history of every series goes. Alert rules and /api/v1/query see as much."},
     Key{.name = "observability.history_bytes",
@@ -221,7 +219,7 @@ const std::array kKeys{
         .kind = Kind::kDuration,
         .fallback = "30s",
         .min = 0,
-        .max = 24 * kHour,
+        .max = kDay,
         .slot = [](Config& c, Indices) -> Slot { return &c.slo.duration; },
         .help = "Objective for the time from the arrival of a request to the end of its answer. 0s keeps no such objective."},
     Key{.name = "models[].name",
@@ -263,7 +261,7 @@ const std::array kKeys{
         .kind = Kind::kSize,
         .fallback = "auto",
         .min = kMiB,
-        .max = 1024 * 1024 * kGiB,
+        .max = 1024 * kTiB,
         .unset = "auto",
         .slot = [](Config& c, Indices i) -> Slot { return &c.models[i[0]].kv_cache; },
         .help = "Memory for attention keys and values. auto takes enough for max_running sequences of the whole context, at most a quarter "
@@ -330,7 +328,7 @@ const std::array kKeys{
         .kind = Kind::kDuration,
         .fallback = "60s",
         .min = 10 * kMs,
-        .max = 24 * kHour,
+        .max = kDay,
         .reloadable = true,
         .slot = [](Config& c, Indices) -> Slot { return &c.queue.deadline; },
         .help = "Time after which a request without a finished answer is given up. A client can ask for less with the header "
@@ -349,7 +347,7 @@ const std::array kKeys{
         .kind = Kind::kDuration,
         .fallback = "10s",
         .min = 100 * kMs,
-        .max = 24 * kHour,
+        .max = kDay,
         .slot = [](Config& c, Indices) -> Slot { return &c.queue.aging; },
         .help =
             "Waiting this long counts as much as one higher class of priority, so that batch requests are served under steady load too."},
@@ -378,7 +376,7 @@ const std::array kKeys{
         .kind = Kind::kDuration,
         .fallback = "30s",
         .min = 0,
-        .max = 24 * kHour,
+        .max = kDay,
         .reloadable = true,
         .slot = [](Config& c, Indices) -> Slot { return &c.lifecycle.drain_timeout; },
         .help = "Time that running requests get to finish after SIGTERM or SIGINT. What is not finished by then is cut. New requests are "
@@ -495,7 +493,7 @@ const std::array kKeys{
         .kind = Kind::kDuration,
         .fallback = "1d",
         .min = 0,
-        .max = 366 * 24 * kHour,
+        .max = kYear,
         .slot = [](Config& c, Indices) -> Slot { return &c.logs.rotate.every; },
         .help = "Time after which logs.file is put aside, counted from midnight UTC; an empty file stays. 0s: never by time."},
     Key{.name = "logs.rotate.keep",
@@ -509,14 +507,14 @@ const std::array kKeys{
         .kind = Kind::kDuration,
         .fallback = "0s",
         .min = 0,
-        .max = 100 * 366 * 24 * kHour,
+        .max = 100 * kYear,
         .slot = [](Config& c, Indices) -> Slot { return &c.logs.rotate.keep_for; },
         .help = "How long a file that was put aside is kept. 0s: any time."},
     Key{.name = "logs.rotate.keep_bytes",
         .kind = Kind::kSize,
         .fallback = "0",
         .min = 0,
-        .max = 1024 * 1024 * kGiB,
+        .max = 1024 * kTiB,
         .slot = [](Config& c, Indices) -> Slot { return &c.logs.rotate.keep_bytes; },
         .help = "Most bytes of all files that were put aside together; the oldest are removed. 0: any number."},
     Key{.name = "logs.rotate.compress",
@@ -535,7 +533,7 @@ const std::array kKeys{
         .kind = Kind::kDuration,
         .fallback = "180d",
         .min = kHour,
-        .max = 100 * 366 * 24 * kHour,
+        .max = 100 * kYear,
         .slot = [](Config& c, Indices) -> Slot { return &c.logs.audit.keep; },
         .help = "How long audit files are kept. A new one is begun every 30 days."},
     Key{.name = "tracing.otlp",

@@ -38,6 +38,8 @@ enum class Kind : std::uint8_t {
 inline constexpr std::int64_t kMs = 1'000'000;
 inline constexpr std::int64_t kSecond = 1000 * kMs;
 inline constexpr std::int64_t kHour = 3600 * kSecond;
+inline constexpr std::int64_t kDay = 24 * kHour;
+inline constexpr std::int64_t kYear = 366 * kDay;  // one with a leap day: a bound, no calendar
 
 // Where a key's value lives in a Config. `indices` holds one index for each [] in the key's name.
 using Indices = std::span<const std::size_t>;
@@ -47,14 +49,14 @@ using Slot = std::variant<bool*, int*, double*, Bytes*, Duration*, std::string*,
 struct Key {
   std::string_view name;  // "api.max_body", "models[].path"
   Kind kind = Kind::kString;
-  std::string_view fallback = "";  // the default, as a file would write it; kRequired where there cannot be one
+  std::string_view fallback = {};  // the default, as a file would write it; kRequired where there cannot be one
   std::int64_t min = 0;            // integers and numbers; bytes for sizes; nanoseconds for durations; items for lists
   std::int64_t max = 0;
   std::span<const std::string_view> choices = {};
-  std::string_view unset = "";  // "auto" or "null": the word that an optional slot takes for having no value
+  std::string_view unset = {};  // "auto" or "null": the word that an optional slot takes for having no value
   bool reloadable = false;      // SIGHUP applies a change
   Slot (*slot)(Config& config, Indices indices) = nullptr;
-  std::string_view help = "";  // plain sentences
+  std::string_view help = {};  // plain sentences
 };
 
 inline constexpr std::string_view kRequired = "(required)";
@@ -65,7 +67,7 @@ struct ListKey {
   std::string_view name;
   void (*resize)(Config& config, Indices outer, std::size_t size) = nullptr;
   std::size_t (*size)(const Config& config, Indices outer) = nullptr;
-  std::string_view help = "";
+  std::string_view help = {};
   std::string* (*variant)(Config& config, Indices indices) = nullptr;
   void (*copy)(Config& to, const Config& from) = nullptr;  // given: SIGHUP applies a change of anything in it
 };

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <mutex>
 #include <optional>
@@ -31,6 +30,7 @@
 #include "daemon/prompts.h"
 #include "daemon/reload.h"
 #include "daemon/version.h"
+#include "runtime/base/errno_text.h"
 #include "runtime/base/thread.h"
 #include "runtime/engine/fault_injection.h"
 
@@ -298,7 +298,7 @@ Result<> App::Impl::WritePorts() const {
   file << "{\"api\":" << ports.at(0) << ",\"observability\":" << observability_port << "}\n";
   file.close();
   if (!file || ::rename(aside.c_str(), options.ports_file.c_str()) != 0) {
-    return Error(Code::kIo, options.ports_file + ": cannot be written: " + std::strerror(errno));
+    return Error(Code::kIo, options.ports_file + ": cannot be written: " + ErrnoText(errno));
   }
   return {};
 }
@@ -480,7 +480,7 @@ int App::Impl::Serve() {
                                {.fd = loader_bell.fd(), .events = POLLIN, .revents = 0},
                                {.fd = news_bell.fd(), .events = POLLIN, .revents = 0}}};
     if (::poll(fds.data(), fds.size(), timeout) < 0 && errno != EINTR) {
-      Log(Level::kCritical, std::string("poll: ") + std::strerror(errno));
+      Log(Level::kCritical, "poll: " + ErrnoText(errno));
       return kExitFailure;
     }
     if (fds[1].revents != 0) {

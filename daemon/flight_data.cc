@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "daemon/version.h"
+#include "runtime/base/errno_text.h"
 
 namespace inferd::daemon {
 namespace {
@@ -70,7 +70,7 @@ Result<std::string> SaveFlightData(const std::string& folder, std::string_view t
   file.write(text.data(), static_cast<std::streamsize>(text.size()));
   file.close();
   if (!file || ::rename(aside.c_str(), path.c_str()) != 0) {
-    const std::string why = std::strerror(errno);
+    const std::string why = ErrnoText(errno);
     fs::remove(aside, error);
     return Error(Code::kIo, path.string() + ": cannot be written: " + why);
   }

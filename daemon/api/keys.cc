@@ -5,8 +5,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <fstream>
+
+#include "runtime/base/errno_text.h"
 
 namespace inferd::daemon {
 namespace {
@@ -48,7 +49,7 @@ std::string_view RoleName(Role role) {
 
 Result<KeyStore> KeyStore::Load(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) return Error(errno == ENOENT ? Code::kNotFound : Code::kIo, path + ": cannot be read: " + std::strerror(errno));
+  if (!file) return Error(errno == ENOENT ? Code::kNotFound : Code::kIo, path + ": cannot be read: " + ErrnoText(errno));
   // Not by an istreambuf_iterator: that one throws for a directory.
   std::string text(kMaxFileBytes + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));

@@ -35,7 +35,7 @@ class KeyStore {
   using Digest = std::array<unsigned char, 32>;
   struct Entry {
     Holder holder;
-    Digest digest;
+    Digest digest{};
   };
   std::vector<Entry> entries_;
 };
