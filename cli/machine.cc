@@ -126,7 +126,7 @@ std::optional<HostPort> ParseHostPort(std::string_view url) {
   } else if (url.starts_with("https://")) {
     url.remove_prefix(8);
     port = 443;
-  } else {
+  } else if (url.find("://") != std::string_view::npos) {
     return std::nullopt;
   }
   url = url.substr(0, url.find('/'));

@@ -48,7 +48,8 @@ std::string SysctlPath(std::string_view name);
 // Whether the text of that file is good enough; nothing when it is no number.
 std::optional<bool> SysctlIsGood(const SysctlAdvice& advice, std::string_view text);
 
-// "host" and port of "http://host:port/..."; nothing for an address that is not of this form. Default ports are filled in.
+// "host" and port of "http://host:port/..." or, as curl takes it, "host:port"; nothing for an address that is not of this form. Default
+// ports are filled in.
 struct HostPort {
   std::string host;
   std::uint16_t port;

@@ -298,9 +298,9 @@ void AppendRequestJson(const RequestRecord& record, std::string_view model, Mono
   seconds("decode_seconds", record.first_token, running ? now : record.last_token);
   if (running) seconds("since_last_token_seconds", record.last_token, now);
   number("prompt_tokens", record.prompt_tokens);
-  number("cached_prompt_tokens", record.cached_prompt_tokens);
+  if (!running) number("cached_prompt_tokens", record.cached_prompt_tokens);
   number("generated_tokens", record.generated_tokens);
-  number("preemptions", record.preemptions);
+  if (!running) number("preemptions", record.preemptions);
   text("priority", engine::PriorityName(record.priority));
   text("tenant", record.tenant.view());
   text("client", record.client.view());

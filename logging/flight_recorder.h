@@ -71,7 +71,8 @@ std::string ChromeTrace(std::span<const engine::StepRecord> steps, std::span<con
                         std::span<const std::string> models, const TraceWindow& window);
 
 // One request as a JSON object: who, what, when each stage began (RFC 3339) and how long it took. Of one that has not ended (`ended` not
-// reached) it says `running`, the stage, and how long it has been in it until `now`.
+// reached) it says `running`, the stage, and how long it has been in it until `now`,
+// and leaves out what is known at the end only.
 void AppendRequestJson(const engine::RequestRecord& record, std::string_view model, MonotonicTime now, std::string& out);
 
 }  // namespace inferd::logging

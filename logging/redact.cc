@@ -10,8 +10,11 @@ namespace {
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
-// What keys and e-mail addresses are made of.
+// What keys and the usual e-mail addresses are made of.
 bool IsWordChar(char c) { return IsDigit(c) || IsLetter(c) || std::string_view("._%+-@/=~").find(c) != std::string_view::npos; }
+
+// What else may stand before the @ (atext of RFC 5322, section 3.2.3): o'neil@example.com.
+bool IsRareInEmail(char c) { return std::string_view("!#$&'*?^`{|}").find(c) != std::string_view::npos; }
 
 bool IsEmail(std::string_view word) {
   const std::size_t at = word.find('@', 1);  // something stands before it; what begins with another is a handle: @jane@example.com
@@ -68,6 +71,7 @@ std::string RedactWords(std::string_view text) {
     while (end > i + 1 && text[end - 1] == '.') --end;  // the end of a sentence
     const std::string_view word = text.substr(i, end - i);
     if (IsEmail(word)) {
+      while (!out.empty() && (IsRareInEmail(out.back()) || IsWordChar(out.back()))) out.pop_back();
       out += "[email]";
     } else if (IsKey(word) || (after_bearer && word.size() >= 8)) {
       out += "[key]";

@@ -15,7 +15,6 @@ namespace inferd::daemon {
 
 using engine::FinishReason;
 using engine::Outcome;
-using engine::RefusalReason;
 using model::TokenId;
 
 namespace {

@@ -226,7 +226,6 @@ std::vector<engine::RequestRecord> DebugPages::Running() const {
     record.model = known.model;
     record.admitted = known.admitted;
     record.prompt_tokens = known.prompt_tokens;
-    record.choices = known.choices;
     record.priority = known.priority;
     record.stream = known.stream;
     record.tenant = known.tenant;

@@ -65,13 +65,13 @@ constexpr std::string_view RefusalReasonName(RefusalReason r) {
 // Of how many preemptions of a request the times are kept.
 inline constexpr std::size_t kPreemptionTimes = 8;
 
-// One per request to a generation endpoint. A time that was never reached is MonotonicTime{} (its epoch).
 // Where a request is before it ends. Values are positions in arrays and label values.
 enum class Stage : std::uint8_t { kQueued, kPrefill, kDecode };
 inline constexpr std::array<std::string_view, 3> kStageNames{"queued", "prefill", "decode"};
 inline constexpr std::size_t kStages = kStageNames.size();
 constexpr std::string_view StageName(Stage stage) { return kStageNames[static_cast<std::size_t>(stage)]; }
 
+// One per request to a generation endpoint. A time that was never reached is MonotonicTime{} (its epoch).
 struct RequestRecord {
   InlineString<65> id;              // X-Request-Id
   InlineString<33> trace_id;        // 32 hex digits (W3C trace context)

@@ -75,7 +75,9 @@ TEST(Machine, HostAndPort) {
   EXPECT_EQ(ParseHostPort("https://name")->port, 443);
   EXPECT_EQ(ParseHostPort("http://[::1]:99")->host, "::1");
   EXPECT_EQ(ParseHostPort("http://[::1]:99")->port, 99);
-  for (const char* bad : {"", "127.0.0.1:80", "http://", "http://a:", "http://a:99999", "http://a:1x", "http://[::1", "http://[::1]x"}) {
+  EXPECT_EQ(ParseHostPort("127.0.0.1:81")->port, 81);
+  EXPECT_EQ(ParseHostPort("name/path")->port, 80);
+  for (const char* bad : {"", "ftp://a:21", "http://", "http://a:", "http://a:99999", "http://a:1x", "http://[::1", "http://[::1]x"}) {
     EXPECT_FALSE(ParseHostPort(bad)) << bad;
   }
 }

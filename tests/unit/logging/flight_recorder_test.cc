@@ -231,7 +231,8 @@ TEST(RequestJson, SaysOfARunningOneWhereItIsAndSinceWhen) {
   EXPECT_EQ(decode["age_seconds"], ToSeconds(kBegin + seconds(1) - record.received));
   EXPECT_EQ(decode["since_last_token_seconds"], ToSeconds(kBegin + seconds(1) - record.last_token));
   EXPECT_EQ(decode["decode_seconds"], ToSeconds(kBegin + seconds(1) - record.first_token));
-  for (const char* of_ended : {"total_seconds", "outcome", "status"}) EXPECT_FALSE(decode.contains(of_ended)) << of_ended;
+  for (const char* of_ended : {"total_seconds", "outcome", "status", "cached_prompt_tokens", "preemptions"})
+    EXPECT_FALSE(decode.contains(of_ended)) << of_ended;
 
   record.first_token = record.last_token = MonotonicTime{};
   const json prefill = at(record);

@@ -21,6 +21,7 @@ TEST(Redact, Table) {
       // E-mail addresses.
       {"mail jane.doe+x@example.co.uk now", "mail [email] now"},
       {"@jane@example.com and @@ab.cd", "[email] and [email]"},
+      {"to bob.o'neil+x@example.co.uk, a!b#c@d.org", "to [email], [email]"},
       {"<a@b.de>, c_d@e.org.", "<[email]>, [email]."},
       {"请发到ab@example.com谢谢", "请发到[email]谢谢"},
       {"@mention and a@b stay", "@mention and a@b stay"},
