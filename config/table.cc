@@ -540,6 +540,7 @@ const std::array kKeys{
         .kind = Kind::kString,
         .fallback = "null",
         .unset = "null",
+        .secret = true,
         .slot = [](Config& c, Indices) -> Slot { return &c.tracing.otlp; },
         .help =
             "Address of an OpenTelemetry collector that takes traces over HTTP as JSON, such as http://127.0.0.1:4318. Spans that it does "
