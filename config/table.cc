@@ -527,8 +527,8 @@ const std::array kKeys{
         .fallback = "null",
         .unset = "null",
         .slot = [](Config& c, Indices) -> Slot { return &c.logs.audit.file; },
-        .help = "File of the audit log: starts and stops, reloads, models loaded, refused keys. Each line carries the SHA-256 of the one "
-                "before it; inferctl audit verify finds what was changed. null: none is kept."},
+        .help = "File of the audit log: starts and stops, reloads, models loaded, silences, tests of notifiers, refused keys. Each line "
+                "carries the SHA-256 of the one before it; inferctl audit verify finds what was changed. null: none is kept."},
     Key{.name = "logs.audit.keep",
         .kind = Kind::kDuration,
         .fallback = "180d",
