@@ -279,7 +279,9 @@ HttpResponse DebugPages::Bundle() const {
   std::string log;
   for (const std::string& line : LastLogLines()) log += line + "\n";
   add("log.jsonl", std::move(log));
-  for (const auto& [name, make] : extras_) add(name, make());
+  for (const auto& [name, make] : extras_) {
+    if (auto text = make()) add(name, std::move(*text));
+  }
 
   auto packed = Gzip(Tar(files, views_.clock.WallNow()));
   if (!packed) return HttpResponse::Plain(503, "no memory for the bundle");

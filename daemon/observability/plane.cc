@@ -41,6 +41,7 @@
 #include "metrics/recorder.h"
 #include "metrics/registry.h"
 #include "metrics/slo.h"
+#include "metrics/store/history_file.h"
 #include "runtime/base/thread.h"
 
 namespace inferd::daemon {
@@ -104,6 +105,9 @@ WatchOptions WatchOptionsOf(const config::Config& config, std::uint16_t port) {
   return options;
 }
 
+// A bundle is made in memory. Six hours of 2000 series take less than half of it.
+constexpr std::size_t kMostHistoryInBundle = 32U << 20U;
+
 class Plane final : public ObservabilityPlane {
  public:
   explicit Plane(const Views& views)
@@ -129,7 +133,8 @@ class Plane final : public ObservabilityPlane {
             [this](const RequestHead& head, const BodyReader& body) { return query_api_->Handle(head, body); }),
         debug_(views, flight_recorder_,
                {{"metrics.txt", [this] { return scraper_.Scrape(metrics::Format::kText, {}); }},
-                {"status.json", [this] { return status_.Render(handlers_.Judge()); }}}) {
+                {"status.json", [this] { return status_.Render(handlers_.Judge()); }},
+                {"history", [this] { return metrics::HistoryBytes(watch_->history(), kMostHistoryInBundle); }}}) {
     recorder_.Add(flight_recorder_);
     SetCrashRecorder(&flight_recorder_);
     recorder_.Add(rates_);
