@@ -216,15 +216,19 @@ tl::expected<Loaded, Faults> Load(const Sources& sources);
 // The process's environment, for Sources.
 std::vector<std::pair<std::string, std::string>> ProcessEnvironment();
 
-// The configuration as a YAML file that would give it, every key written out.
-std::string ToYaml(const Config& config);
-// The same, where each value that is not a default is followed by a comment that says where it comes from.
+// Whether values that may be a secret are written out, or only what of them others may see (runtime/base/hide.h).
+enum class Secrets : std::uint8_t { kShown, kHidden };
+
+// The configuration as a YAML file that would give it, every key written out. With secrets hidden it is for people only.
+std::string ToYaml(const Config& config, Secrets secrets = Secrets::kShown);
+// The same, with all secrets, where each value that is not a default is followed by a comment that says where it comes from.
 std::string ToYaml(const Loaded& loaded);
 
 // docs/CONFIGURATION.md.
 std::string Markdown();
 
-// What differs between two configurations, by full name.
+// What differs between two configurations, by full name. For logs: of what may be a secret `from` and `to` are what others may see, and can
+// be the same.
 struct Change {
   std::string key;
   std::string from;

@@ -32,7 +32,8 @@ std::string Cell(std::string_view text) {
 // Writes a section, its own keys first and then the sections in it, as the table has them.
 class YamlWriter {
  public:
-  YamlWriter(const Config& config, const std::map<std::string, Origin>& origins) : config_(config), origins_(origins) {}
+  YamlWriter(const Config& config, const std::map<std::string, Origin>& origins, Secrets secrets)
+      : config_(config), origins_(origins), secrets_(secrets) {}
 
   std::string Section(const std::string& section, Indices indices, std::size_t indent) const {
     std::string text;
@@ -54,7 +55,8 @@ class YamlWriter {
 
  private:
   std::string Line(const Key& key, Indices indices, std::size_t indent) const {
-    std::string text = std::string(indent, ' ') + std::string(LeafOf(key.name)) + ": " + Format(key, SlotOf(key, config_, indices));
+    std::string text =
+        std::string(indent, ' ') + std::string(LeafOf(key.name)) + ": " + Format(key, SlotOf(key, config_, indices), secrets_);
     const auto origin = origins_.find(FullName(key.name, indices.empty() ? 0 : indices[0]));
     if (origin != origins_.end()) {
       text += "  # " + origin->second.source;
@@ -87,16 +89,13 @@ class YamlWriter {
 
   const Config& config_;
   const std::map<std::string, Origin>& origins_;
+  const Secrets secrets_;
 };
-
-std::string Yaml(const Config& config, const std::map<std::string, Origin>& origins) {
-  return YamlWriter(config, origins).Section("", {}, 0);
-}
 
 }  // namespace
 
-std::string ToYaml(const Config& config) { return Yaml(config, {}); }
-std::string ToYaml(const Loaded& loaded) { return Yaml(loaded.config, loaded.origins); }
+std::string ToYaml(const Config& config, Secrets secrets) { return YamlWriter(config, {}, secrets).Section("", {}, 0); }
+std::string ToYaml(const Loaded& loaded) { return YamlWriter(loaded.config, loaded.origins, Secrets::kShown).Section("", {}, 0); }
 
 std::string Markdown() {
   std::string text =
@@ -173,9 +172,10 @@ std::vector<Change> Diff(const Config& before, const Config& after) {
     }
     for (std::size_t i = 0; i < common; ++i) {
       const std::size_t indices[] = {i};
-      std::string from = Format(key, SlotOf(key, before, indices));
-      std::string to = Format(key, SlotOf(key, after, indices));
-      if (from != to) changes.push_back({FullName(key.name, i), std::move(from), std::move(to), Reloadable(key)});
+      const Slot from = SlotOf(key, before, indices);
+      const Slot to = SlotOf(key, after, indices);
+      if (Format(key, from) == Format(key, to)) continue;
+      changes.push_back({FullName(key.name, i), Format(key, from, Secrets::kHidden), Format(key, to, Secrets::kHidden), Reloadable(key)});
     }
   }
   return changes;

@@ -7,6 +7,7 @@
 
 #include "config/table.h"
 #include "config/value.h"
+#include "runtime/base/hide.h"
 
 namespace inferd::config {
 namespace {
@@ -21,6 +22,13 @@ std::string Join(std::span<const std::string_view> words, std::string_view separ
 }
 
 std::string Quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+
+// What of a value, or of the item of a list, others may see.
+std::string Shown(const Key& key, std::string_view text, std::size_t item = 0) {
+  if (!key.secret) return std::string(text);
+  if (key.kind != Kind::kArguments) return HideInUrl(text);
+  return item == 0 ? HideArguments(text) : std::string(kHidden);
+}
 
 std::string Bound(Kind kind, std::int64_t value) {
   switch (kind) {
@@ -48,7 +56,7 @@ std::string NotA(const Key& key, std::string_view text) {
     case Kind::kAddressList:
       return Quoted(text) + " is not an address to listen on; allowed: an IP address and a port, such as 127.0.0.1:8080 or \"[::1]:8080\"";
     case Kind::kUrl:
-    case Kind::kUrlList: return Quoted(text) + " is not an address of the form http://host:port/path or https://host:port/path";
+    case Kind::kUrlList: return Quoted(Shown(key, text)) + " is not an address of the form http://host:port/path or https://host:port/path";
     default: return Quoted(text) + " is not allowed";
   }
 }
@@ -235,13 +243,16 @@ std::optional<std::string> SetList(const Key& key, const Slot& slot, std::span<c
     if (auto fault = CheckItem(key, items[wrong])) return fault;
     const auto here = items.begin() + static_cast<std::ptrdiff_t>(wrong);
     if (key.kind != Kind::kArguments && std::find(items.begin(), here, items[wrong]) != here)
-      return Quoted(items[wrong]) + " is in the list twice";
+      return Quoted(Shown(key, items[wrong], wrong)) + " is in the list twice";
   }
   (*list)->assign(items.begin(), items.end());
   return std::nullopt;
 }
 
-std::string Format(const Key& key, const Slot& slot) {
+std::string Format(const Key& key, const Slot& slot, Secrets secrets) {
+  const auto text_of = [&](const std::string& value, std::size_t item) {
+    return YamlText(secrets == Secrets::kHidden ? Shown(key, value, item) : value);
+  };
   return std::visit(Overloaded{
                         [](const bool* value) { return std::string(*value ? "true" : "false"); },
                         [](const int* value) { return std::to_string(*value); },
@@ -252,15 +263,15 @@ std::string Format(const Key& key, const Slot& slot) {
                         },
                         [](const Bytes* value) { return FormatSize(*value); },
                         [](const Duration* value) { return FormatDuration(*value); },
-                        [](const std::string* value) { return YamlText(*value); },
+                        [&](const std::string* value) { return text_of(*value, 0); },
                         [&](const std::optional<int>* value) { return *value ? std::to_string(**value) : std::string(key.unset); },
                         [&](const std::optional<Bytes>* value) { return *value ? FormatSize(**value) : std::string(key.unset); },
-                        [&](const std::optional<std::string>* value) { return *value ? YamlText(**value) : std::string(key.unset); },
-                        [](const std::vector<std::string>* value) {
+                        [&](const std::optional<std::string>* value) { return *value ? text_of(**value, 0) : std::string(key.unset); },
+                        [&](const std::vector<std::string>* value) {
                           std::string text = "[";
-                          for (const std::string& item : *value) {
-                            if (text.size() > 1) text += ", ";
-                            text += YamlText(item);
+                          for (std::size_t i = 0; i < value->size(); ++i) {
+                            if (i > 0) text += ", ";
+                            text += text_of((*value)[i], i);
                           }
                           return text + "]";
                         },

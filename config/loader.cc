@@ -17,6 +17,7 @@
 #include "config/value.h"
 #include "config/yaml_document.h"
 #include "runtime/base/errno_text.h"
+#include "runtime/base/hide.h"
 #include "runtime/base/utf8.h"
 
 extern char** environ;
@@ -365,7 +366,8 @@ void Loader::CheckTogether(const std::string& file) {
   }
 
   if (config.tracing.otlp && !config.tracing.otlp->starts_with("http://") && !config.tracing.otlp->starts_with("https://")) {
-    report("tracing.otlp", "\"" + *config.tracing.otlp + "\" is not an address of the form http://host:port or https://host:port");
+    report("tracing.otlp",
+           "\"" + HideInUrl(*config.tracing.otlp) + "\" is not an address of the form http://host:port or https://host:port");
   }
   if (config.logs.file && config.logs.audit.file == config.logs.file) {
     report("logs.audit.file", "\"" + *config.logs.file + "\" is logs.file already; the audit log needs a file of its own");

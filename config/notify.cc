@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "config/value.h"
+#include "runtime/base/hide.h"
 
 namespace inferd::config {
 namespace {
@@ -79,6 +80,7 @@ const std::array kNotifierKeys{
         .kind = Kind::kUrlList,
         .fallback = kRequired,
         .min = 1,
+        .secret = true,
         .slot = [](Config& c, Indices i) -> Slot { return &At(c, i).alertmanager.url; },
         .help =
             "Address of Alertmanager, such as http://127.0.0.1:9093. Of a cluster write the address of every peer, never that of a load "
@@ -99,6 +101,7 @@ const std::array kNotifierKeys{
     Key{.name = "alerts.notify[].webhook.url",
         .kind = Kind::kUrl,
         .fallback = kRequired,
+        .secret = true,
         .slot = [](Config& c, Indices i) -> Slot { return &At(c, i).webhook.url; },
         .help =
             "Address that gets a POST with the message of Alertmanager's webhooks, version 4. Any answer of 2xx is success. Redirects are "
@@ -128,6 +131,7 @@ const std::array kNotifierKeys{
         .kind = Kind::kArguments,
         .fallback = kRequired,
         .min = 1,
+        .secret = true,
         .slot = [](Config& c, Indices i) -> Slot { return &At(c, i).exec.command; },
         .help = "Command that is run, a path and its arguments, without a shell. It gets the webhook's message on standard input and "
                 "INFERD_ALERT_NAME, _STATUS, _SEVERITY and _SUMMARY in its environment; exit code 0 is success. What it writes goes to the "
@@ -266,7 +270,7 @@ void CheckNotify(const Config& config, const std::function<bool(const std::strin
     }
     if (notifier.channel == "exec" && !notifier.exec.command.empty() && !notifier.exec.command.front().starts_with('/')) {
       report(section + ".command",
-             "\"" + notifier.exec.command.front() + "\" is not an absolute path; there is no shell that would look for it");
+             "\"" + HideArguments(notifier.exec.command.front()) + "\" is not an absolute path; there is no shell that would look for it");
     }
     if (notifier.channel == "journal" && !IsWord(notifier.journal.identifier, "._-")) {
       report(section + ".identifier",

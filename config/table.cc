@@ -527,8 +527,8 @@ const std::array kKeys{
         .fallback = "null",
         .unset = "null",
         .slot = [](Config& c, Indices) -> Slot { return &c.logs.audit.file; },
-        .help = "File of the audit log: starts and stops, reloads, models loaded, refused keys. Each line carries the SHA-256 of the one "
-                "before it; inferctl audit verify finds what was changed. null: none is kept."},
+        .help = "File of the audit log: starts and stops, reloads, models loaded, silences, tests of notifiers, refused keys. Each line "
+                "carries the SHA-256 of the one before it; inferctl audit verify finds what was changed. null: none is kept."},
     Key{.name = "logs.audit.keep",
         .kind = Kind::kDuration,
         .fallback = "180d",
@@ -540,6 +540,7 @@ const std::array kKeys{
         .kind = Kind::kString,
         .fallback = "null",
         .unset = "null",
+        .secret = true,
         .slot = [](Config& c, Indices) -> Slot { return &c.tracing.otlp; },
         .help =
             "Address of an OpenTelemetry collector that takes traces over HTTP as JSON, such as http://127.0.0.1:4318. Spans that it does "

@@ -55,6 +55,7 @@ struct Key {
   std::span<const std::string_view> choices = {};
   std::string_view unset = {};  // "auto" or "null": the word that an optional slot takes for having no value
   bool reloadable = false;      // SIGHUP applies a change
+  bool secret = false;          // what is in it may be one: an address's path, a command's argument
   Slot (*slot)(Config& config, Indices indices) = nullptr;
   std::string_view help = {};  // plain sentences
 };
@@ -91,7 +92,7 @@ std::optional<std::string> SetScalar(const Key& key, const Slot& slot, std::stri
 std::optional<std::string> SetList(const Key& key, const Slot& slot, std::span<const std::string> items, std::size_t& wrong);
 
 // The value as a YAML file would write it.
-std::string Format(const Key& key, const Slot& slot);
+std::string Format(const Key& key, const Slot& slot, Secrets secrets = Secrets::kShown);
 
 // Sets every key below `prefix` ("", "models[]") to its default.
 void SetDefaults(Config& config, std::string_view prefix, Indices indices);

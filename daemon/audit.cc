@@ -4,11 +4,13 @@
 #include <utility>
 
 #include "daemon/log.h"
+#include "runtime/base/utf8.h"
 
 namespace inferd::daemon {
 namespace {
 
 constexpr int kBoundPerSecond = 10;
+constexpr std::size_t kLongestDetail = 1000;
 
 }  // namespace
 
@@ -76,5 +78,14 @@ void Auditor::EnterRefused(const CallEnd& end) {
 void Auditor::EnterRefused(const KeyUse& use) { EnterBounded(refusals_, "authentication", use, "refused"); }
 
 void Auditor::EnterAdmin(const KeyUse& use) { EnterBounded(admin_, "admin_access", use, "ok"); }
+
+void Auditor::EnterSilence(std::string_view act, const KeyUse& use, std::string_view outcome) {
+  // Many may wait while the disk does; what is left out stands in the log's event silence_changed.
+  std::string_view detail = use.detail.substr(0, kLongestDetail);
+  detail.remove_suffix(IncompleteUtf8Suffix(detail));
+  Enter(act, use.holder, use.path, outcome, detail, use.client);
+}
+
+void Auditor::EnterTest(const KeyUse& use, std::string_view outcome) { EnterBounded(tests_, "notifier_test", use, outcome); }
 
 }  // namespace inferd::daemon

@@ -48,6 +48,10 @@ class Auditor {
   // A key has opened what only an administrator may see or do. As bounded as refusals, and apart from them: who tries many keys cannot hide
   // it.
   void EnterAdmin(const KeyUse& use);
+  // Somebody was let set or end a silence, `use.path` its id: each is entered, because nobody is told of what it silences. Or let try a
+  // notifier, `use.path` its name: as bounded as refusals, and apart from them.
+  void EnterSilence(std::string_view act, const KeyUse& use, std::string_view outcome);
+  void EnterTest(const KeyUse& use, std::string_view outcome);
 
  private:
   // At most so many acts of one kind in a second; how many were passed over is told by the next one that is entered.
@@ -70,6 +74,7 @@ class Auditor {
   std::unique_ptr<logging::AuditLog> log_;
   Bound refusals_;
   Bound admin_;
+  Bound tests_;
 };
 
 }  // namespace inferd::daemon

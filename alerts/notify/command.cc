@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "runtime/base/errno_text.h"
+#include "runtime/base/hide.h"
 #include "runtime/base/utf8.h"
 
 namespace inferd::alerts {
@@ -112,7 +113,7 @@ Result<pid_t> Start(const Command& command, const Pipe& input, const Pipe& outpu
   const int error = ::posix_spawn(&pid, command.arguments.front().c_str(), &actions, &attributes, arguments.data(), environment.data());
   ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) return Error(Code::kIo, command.arguments.front() + ": cannot be run: " + ErrnoText(error));
+  if (error != 0) return Error(Code::kIo, HideArguments(command.arguments.front()) + ": cannot be run: " + ErrnoText(error));
   return pid;
 }
 
@@ -150,7 +151,8 @@ Result<> RunCommand(const Command& command, const std::function<void(std::string
   for (;;) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - SteadyClock::now());
     if (stop.raised()) cut = Status{Code::kCancelled, "stopped"};
-    if (left.count() <= 0) cut = Status{Code::kDeadlineExceeded, command.arguments.front() + " did not end in time and was killed"};
+    if (left.count() <= 0)
+      cut = Status{Code::kDeadlineExceeded, HideArguments(command.arguments.front()) + " did not end in time and was killed"};
     if (cut) break;
     if (in.write.open()) {
       const ssize_t n = rest.empty() ? 0 : ::write(in.write.get(), rest.data(), rest.size());
@@ -177,7 +179,7 @@ Result<> RunCommand(const Command& command, const std::function<void(std::string
   lines.End();
   if (cut) return tl::unexpected<Status>(std::move(*cut));
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
-  return Error(Code::kUnavailable, command.arguments.front() + " " + Ending(status));
+  return Error(Code::kUnavailable, HideArguments(command.arguments.front()) + " " + Ending(status));
 }
 
 }  // namespace inferd::alerts

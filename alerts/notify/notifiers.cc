@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "alerts/notify/queue_json.h"
+#include "runtime/base/hide.h"
 #include "runtime/base/thread.h"
 
 namespace inferd::alerts {
@@ -31,7 +32,7 @@ Duration TimeoutOf(const ChannelOptions& options) {
 // For log lines: which of several receivers it is.
 std::string NameOf(const NotifierOptions& options, const ChannelOptions& channel) {
   const auto* peer = std::get_if<AlertmanagerOptions>(&channel);
-  return options.name + (peer != nullptr && options.channels.size() > 1 ? " (" + peer->url + ")" : "");
+  return options.name + (peer != nullptr && options.channels.size() > 1 ? " (" + HideInUrl(peer->url) + ")" : "");
 }
 
 Notification TestAlert(const std::string& name, WallTime now) {

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "runtime/base/errno_text.h"
+#include "runtime/base/hide.h"
 
 namespace inferd::alerts {
 namespace {
@@ -142,7 +143,8 @@ Result<> Transfers::Post(const Endpoint& endpoint, const std::string& body, cons
   ::curl_easy_getinfo(easy.handle, CURLINFO_RESPONSE_CODE, &status);
   if (status >= 200 && status < 300) return {};
   const std::string hint = status >= 300 && status < 400 ? " (redirects are not followed)" : "";
-  return Error(Code::kUnavailable, "the answer was " + std::to_string(status) + hint + Quote(reply.body));
+  return Error(Code::kUnavailable,
+               "the answer was " + std::to_string(status) + hint + Quote(HideUrlIn(std::move(reply.body), endpoint.url)));
 }
 
 Result<> Transfers::Send(const Endpoint& endpoint, const Mail& mail, const StopSignal& stop) {

@@ -65,7 +65,7 @@ std::string_view AlertingPages::RouteOf(std::string_view path) {
   return {};
 }
 
-HttpResponse AlertingPages::Handle(const RequestHead& head, const Result<std::string>& body) {
+HttpResponse AlertingPages::Handle(const RequestHead& head, const Result<std::string>& body, const Auditor::KeyUse& who) {
   const std::string_view route = RouteOf(head.path);
   const auto only = [&](std::string methods) {
     HttpResponse response = SilenceError(405, "only " + methods + " is answered here");
@@ -81,19 +81,19 @@ HttpResponse AlertingPages::Handle(const RequestHead& head, const Result<std::st
   if (body->size() > kMaxBody) return SilenceError(413, "the body is longer than 64 KiB");
   if (route == kSilences) {
     if (reads) return ListSilences(head.query);
-    return head.method == "POST" ? SetSilence(*body) : only("GET, POST");
+    return head.method == "POST" ? SetSilence(*body, who) : only("GET, POST");
   }
   if (route == kNotifiers) return reads ? ListNotifiers() : only("GET");
   if (route == "/api/v2/silence/{id}") {
     const std::string id = head.path.substr(kSilence.size());
-    if (head.method == "DELETE") return EndSilence(id);
+    if (head.method == "DELETE") return EndSilence(id, who);
     if (!reads) return only("GET, DELETE");
     const auto found = silences_.Find(id);
     return found ? Json(200, alerts::SilenceJson(*found, clock_.WallNow())) : SilenceError(found.error());
   }
   if (head.method != "POST") return only("POST");
   const std::size_t begin = kNotifiers.size() + 1;
-  return TestNotifier(head.path.substr(begin, head.path.size() - begin - kTest.size()));
+  return TestNotifier(head.path.substr(begin, head.path.size() - begin - kTest.size()), who);
 }
 
 HttpResponse AlertingPages::ListSilences(std::string_view query) const {
@@ -112,21 +112,29 @@ HttpResponse AlertingPages::ListSilences(std::string_view query) const {
   return Json(200, alerts::SilencesJson(silences, clock_.WallNow()));
 }
 
-HttpResponse AlertingPages::SetSilence(std::string_view body) {
+HttpResponse AlertingPages::SetSilence(std::string_view body, const Auditor::KeyUse& who) {
   auto silence = alerts::ParseSilenceJson(body);
   if (!silence) return SilenceError(silence.error());
   const auto id = silences_.Set(*silence);
+  if (id) silence->id = *id;
+  if (id || id.error().code == Code::kIo) {
+    on_act_(
+        {.kind = Act::Kind::kSetSilence, .silence = *silence, .outcome = id ? Result<>() : Result<>(tl::unexpected<Status>(id.error()))},
+        who);
+  }
   if (!id) return SilenceError(id.error());
-  silence->id = *id;
-  on_silence_(*silence, false);
   JsonWriter json;
   json.BeginObject().Member("silenceID", *id).EndObject();
   return Json(200, json.Take());
 }
 
-HttpResponse AlertingPages::EndSilence(const std::string& id) {
-  if (const auto ended = silences_.Expire(id); !ended) return SilenceError(ended.error());
-  if (const auto silence = silences_.Find(id)) on_silence_(*silence, true);
+HttpResponse AlertingPages::EndSilence(const std::string& id, const Auditor::KeyUse& who) {
+  const Result<> ended = silences_.Expire(id);
+  const auto silence = silences_.Find(id);
+  if (silence && (ended || ended.error().code == Code::kIo)) {
+    on_act_({.kind = Act::Kind::kEndSilence, .silence = *silence, .outcome = ended}, who);
+  }
+  if (!ended) return SilenceError(ended.error());
   HttpResponse response;
   response.body = "";
   return response;
@@ -151,8 +159,11 @@ HttpResponse AlertingPages::ListNotifiers() const {
   return Json(200, json.Take());
 }
 
-HttpResponse AlertingPages::TestNotifier(const std::string& name) {
-  const auto outcome = notifiers_.Test(name);
+HttpResponse AlertingPages::TestNotifier(const std::string& name, const Auditor::KeyUse& who) {
+  const Result<> outcome = notifiers_.Test(name);
+  if (outcome || outcome.error().code != Code::kNotFound) {
+    on_act_({.kind = Act::Kind::kTestNotifier, .notifier = name, .outcome = outcome}, who);
+  }
   if (outcome) {
     JsonWriter json;
     json.BeginObject().Member("status", "success").Key("data").BeginObject();

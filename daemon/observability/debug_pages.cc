@@ -272,16 +272,15 @@ HttpResponse DebugPages::Bundle() const {
   std::vector<std::pair<std::string, std::string>> files;
   const auto add = [&files](const std::string& name, std::string text) { files.emplace_back("inferd-bundle/" + name, std::move(text)); };
   add("version.txt", "inferd " + std::string(Version()) + " (" + std::string(Revision()) + ", " + std::string(Compiler()) + ")\n");
-  config::Config config = views_.running_config();
-  // The only key that can hold a secret: user and password in the collector's address, or a key in its query.
-  if (config.tracing.otlp && config.tracing.otlp->find_first_of("@?") != std::string::npos) config.tracing.otlp = "removed";
-  add("config.yaml", config::ToYaml(config));
+  add("config.yaml", config::ToYaml(views_.running_config(), config::Secrets::kHidden));
   add("requests.json", RequestsJson());
   add("trace.json", TraceJson(std::chrono::hours(1)));
   std::string log;
   for (const std::string& line : LastLogLines()) log += line + "\n";
   add("log.jsonl", std::move(log));
-  for (const auto& [name, make] : extras_) add(name, make());
+  for (const auto& [name, make] : extras_) {
+    if (auto text = make()) add(name, std::move(*text));
+  }
 
   auto packed = Gzip(Tar(files, views_.clock.WallNow()));
   if (!packed) return HttpResponse::Plain(503, "no memory for the bundle");

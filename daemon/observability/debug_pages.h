@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,8 +16,8 @@ namespace inferd::daemon {
 
 class DebugPages {
  public:
-  // More that goes into the bundle: file name and what makes its text.
-  using Extra = std::pair<std::string, std::function<std::string()>>;
+  // More that goes into the bundle: file name and what makes its text; nothing where it would be too large.
+  using Extra = std::pair<std::string, std::function<std::optional<std::string>()>>;
 
   // All must outlive the pages.
   DebugPages(const Views& views, const logging::FlightRecorder& recorder, std::vector<Extra> extras)

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "alerts/notify/payload.h"
 #include "daemon/log.h"
 #include "metrics/family.h"
 #include "runtime/base/replace_file.h"
@@ -21,19 +22,13 @@ std::string MatchersText(const alerts::Silence& silence) {
 
 }  // namespace
 
-Notifications::Notifications(const Clock& clock, const std::string& folder)
+Notifications::Notifications(const Clock& clock, Auditor& audit, const std::string& folder)
     : clock_(clock),
+      audit_(audit),
       file_(folder.empty() ? "" : folder + "/notifiers.json"),
       silences_(clock, folder.empty() ? "" : folder + "/silences.json"),
       notifiers_(clock, log_, silences_),
-      pages_(clock, silences_, notifiers_, [this](const alerts::Silence& silence, bool ended) {
-        daemon::Log(logging::SilenceChanged{.change = ended ? "ended" : "set",
-                                            .matchers = MatchersText(silence),
-                                            .lasts = silence.ends_at - clock_.WallNow(),
-                                            .by = silence.created_by,
-                                            .comment = silence.comment,
-                                            .id = silence.id});
-      }) {
+      pages_(clock, silences_, notifiers_, [this](const AlertingPages::Act& act, const Auditor::KeyUse& who) { Tell(act, who); }) {
   if (const auto loaded = silences_.Load(); !loaded) daemon::Log(Level::kError, loaded.error().message);
   std::ifstream stream(file_, std::ios::binary);
   if (file_.empty() || !stream) return;
@@ -42,6 +37,31 @@ Notifications::Notifications(const Clock& clock, const std::string& folder)
     daemon::Log(Level::kError, file_ + ": " + restored.error().message + "; what ended while the daemon was down is not told");
   }
   kept_ = std::move(kept);
+}
+
+void Notifications::Tell(const AlertingPages::Act& act, Auditor::KeyUse who) {
+  using Kind = AlertingPages::Act::Kind;
+  const std::string_view outcome = act.outcome ? "ok" : "failed";
+  std::string detail = act.outcome ? "" : act.outcome.error().message;
+  if (act.kind == Kind::kTestNotifier) {
+    who.path = act.notifier;
+    who.detail = detail;
+    audit_.EnterTest(who, outcome);
+    return;
+  }
+  const bool ended = act.kind == Kind::kEndSilence;
+  const std::string matchers = MatchersText(act.silence);
+  detail = "until " + alerts::Rfc3339(act.silence.ends_at) + ": " + matchers + (detail.empty() ? "" : "; ") + detail;
+  who.path = act.silence.id;
+  who.detail = detail;
+  audit_.EnterSilence(ended ? "silence_ended" : "silence_set", who, outcome);
+  if (!act.outcome) return;
+  daemon::Log(logging::SilenceChanged{.change = ended ? "ended" : "set",
+                                      .matchers = matchers,
+                                      .lasts = act.silence.ends_at - clock_.WallNow(),
+                                      .by = act.silence.created_by,
+                                      .comment = act.silence.comment,
+                                      .id = act.silence.id});
 }
 
 void Notifications::Notify(std::span<const alerts::Notification> notifications) {

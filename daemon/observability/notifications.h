@@ -17,8 +17,8 @@ namespace inferd::daemon {
 
 class Notifications final : public prometheus::Collectable, public alerts::NotificationSink {
  public:
-  // `folder` keeps silences, and what was told to whom, over a restart; empty: nothing is kept. `clock` must outlive this.
-  Notifications(const Clock& clock, const std::string& folder);
+  // `folder` keeps silences, and what was told to whom, over a restart; empty: nothing is kept. `clock` and `audit` must outlive this.
+  Notifications(const Clock& clock, Auditor& audit, const std::string& folder);
   Notifications(const Notifications&) = delete;
   Notifications& operator=(const Notifications&) = delete;
 
@@ -48,8 +48,11 @@ class Notifications final : public prometheus::Collectable, public alerts::Notif
   };
 
   void Keep();
+  // Says in the log and the audit log what somebody has done on the pages.
+  void Tell(const AlertingPages::Act& act, Auditor::KeyUse who);
 
   const Clock& clock_;
+  Auditor& audit_;
   const std::string file_;  // of the notifiers
   std::string kept_;        // the errand's thread, like the next
   bool keeping_fails_ = false;

@@ -41,6 +41,7 @@
 #include "metrics/recorder.h"
 #include "metrics/registry.h"
 #include "metrics/slo.h"
+#include "metrics/store/history_file.h"
 #include "runtime/base/thread.h"
 
 namespace inferd::daemon {
@@ -104,13 +105,16 @@ WatchOptions WatchOptionsOf(const config::Config& config, std::uint16_t port) {
   return options;
 }
 
+// A bundle is made in memory. Six hours of 2000 series take less than half of it.
+constexpr std::size_t kMostHistoryInBundle = 32U << 20U;
+
 class Plane final : public ObservabilityPlane {
  public:
   explicit Plane(const Views& views)
       : views_(views),
         names_({views.config.observability.listen}, HostName()),
         recorder_(views.requests, views.steps),
-        notifications_(views.clock, StateFolder()),
+        notifications_(views.clock, views.audit, StateFolder()),
         record_metrics_(views.ledger.models()),
         rates_(views.ledger.models().size()),
         engine_metrics_(
@@ -129,7 +133,8 @@ class Plane final : public ObservabilityPlane {
             [this](const RequestHead& head, const BodyReader& body) { return query_api_->Handle(head, body); }),
         debug_(views, flight_recorder_,
                {{"metrics.txt", [this] { return scraper_.Scrape(metrics::Format::kText, {}); }},
-                {"status.json", [this] { return status_.Render(handlers_.Judge()); }}}) {
+                {"status.json", [this] { return status_.Render(handlers_.Judge()); }},
+                {"history", [this] { return metrics::HistoryBytes(watch_->history(), kMostHistoryInBundle); }}}) {
     recorder_.Add(flight_recorder_);
     SetCrashRecorder(&flight_recorder_);
     recorder_.Add(rates_);
@@ -238,7 +243,7 @@ class Plane final : public ObservabilityPlane {
     const bool passed_on = !head.Find("x-forwarded-for").empty() || !head.Find("forwarded").empty();
     const bool here = (head.peer.starts_with("127.") || head.peer == "::1") && !passed_on && !acts;
     const bool local = (keys == nullptr || here) && names_.Has(head.Find("host"));
-    if (head.path == "/livez" || head.path == "/readyz" || head.path == "/healthz") return Answer(head, body, alerting);
+    if (head.path == "/livez" || head.path == "/readyz" || head.path == "/healthz") return Answer(head, body, alerting, {});
     const auto key = BearerKey(head.Find("authorization"));
     const auto holder = key && keys != nullptr ? keys->Find(*key) : std::nullopt;
     // What requests did and how the daemon is configured is more than metrics.
@@ -246,7 +251,8 @@ class Plane final : public ObservabilityPlane {
     Auditor::KeyUse use{.holder = holder ? std::string_view(holder->name) : std::string_view(), .client = head.peer, .path = head.path};
     if (holder && holder->role == Role::kAdmin && needs_admin) views_.audit.EnterAdmin(use);
     if (local || (holder && (holder->role == Role::kAdmin || (holder->role == Role::kMetrics && !needs_admin)))) {
-      return Answer(head, body, alerting);
+      if (use.holder.empty()) use.holder = "local";
+      return Answer(head, body, alerting, use);
     }
     const std::string why =
         keys == nullptr ? "the Host header names another machine: without keys only this machine's own names are answered"
@@ -259,7 +265,7 @@ class Plane final : public ObservabilityPlane {
     return response;
   }
 
-  HttpResponse Answer(const RequestHead& head, const BodyReader& read_body, bool alerting) {
+  HttpResponse Answer(const RequestHead& head, const BodyReader& read_body, bool alerting, const Auditor::KeyUse& who) {
     if (!alerting) return handlers_.Handle(head, read_body);
     Result<std::string> body;
     if (head.method == "POST") body = read_body();
@@ -267,7 +273,7 @@ class Plane final : public ObservabilityPlane {
     return std::async(std::launch::async,
                       [&] {
                         const ThreadSetup thread("alert-pages");
-                        return notifications_.pages().Handle(head, body);
+                        return notifications_.pages().Handle(head, body, who);
                       })
         .get();
   }

@@ -183,30 +183,45 @@ tl::expected<std::vector<SavedSeries>, std::string> ParseFile(std::string_view c
   }
 }
 
+// Hands the file to `write`, about a megabyte at a time, until that says false; whether it took all.
+template <typename Write>
+bool Serialize(const History& history, const Write& write) {
+  std::string buffer(kMagic);
+  for (const SavedSeries& series : history.Snapshot()) {
+    const std::string body = BodyOf(series);
+    Put(buffer, static_cast<std::uint32_t>(body.size()));
+    Put(buffer, Checksum(body));
+    buffer += body;
+    if (buffer.size() < (1U << 20)) continue;
+    if (!write(buffer)) return false;
+    buffer.clear();
+  }
+  Put(buffer, std::uint32_t{0});
+  return write(buffer);
+}
+
 }  // namespace
+
+std::optional<std::string> HistoryBytes(const History& history, std::size_t most) {
+  std::string all;
+  const bool fits = Serialize(history, [&](std::string_view bytes) {
+    if (bytes.size() > most - all.size()) return false;
+    all += bytes;
+    return true;
+  });
+  return fits ? std::optional(std::move(all)) : std::nullopt;
+}
 
 Result<> SaveHistory(const History& history, const std::filesystem::path& path) {
   const std::filesystem::path aside = path.string() + ".new";
   {
     const File file(::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
     if (!file.ok()) return tl::unexpected(IoError("cannot create", aside));
-    std::string buffer(kMagic);
-    const auto fail = [&] {
+    if (!Serialize(history, [&](std::string_view bytes) { return WriteAll(file.fd(), bytes); }) || ::fsync(file.fd()) != 0) {
       Status status = IoError("cannot write", aside);
       ::unlink(aside.c_str());
       return tl::unexpected(std::move(status));
-    };
-    for (const SavedSeries& series : history.Snapshot()) {
-      const std::string body = BodyOf(series);
-      Put(buffer, static_cast<std::uint32_t>(body.size()));
-      Put(buffer, Checksum(body));
-      buffer += body;
-      if (buffer.size() < (1U << 20)) continue;
-      if (!WriteAll(file.fd(), buffer)) return fail();
-      buffer.clear();
     }
-    Put(buffer, std::uint32_t{0});
-    if (!WriteAll(file.fd(), buffer) || ::fsync(file.fd()) != 0) return fail();
   }
   if (::rename(aside.c_str(), path.c_str()) != 0) {
     Status status = IoError("cannot rename to", path);

@@ -2,8 +2,10 @@
 // whole one; its parts have checksums. Functions, safe to call from any thread, for one path from one thread at a time.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "metrics/store/history.h"
@@ -13,6 +15,9 @@ namespace inferd::metrics {
 
 // Fails with kIo and leaves the file that was there as it was.
 Result<> SaveHistory(const History& history, const std::filesystem::path& path);
+
+// What SaveHistory would write; nothing when that is more than `most` bytes.
+std::optional<std::string> HistoryBytes(const History& history, std::size_t most);
 
 struct RestoredHistory {
   std::uint64_t series = 0;

@@ -15,7 +15,7 @@ import urllib.request
 
 import runner
 from collector import Collector
-from harness import CHAT, eventually, tokens
+from harness import CHAT, eventually, request, tokens
 from log_lines import lines_of
 
 
@@ -131,7 +131,9 @@ def test_the_bundle_holds_what_a_report_needs(setup):
     assert answer.status == 200 and answer.headers["content-type"] == "application/gzip", answer.headers
     assert "content-encoding" not in answer.headers
     with tarfile.open(fileobj=io.BytesIO(answer.body), mode="r:gz") as bundle:
-        texts = {member.name.split("/", 1)[1]: bundle.extractfile(member).read().decode() for member in bundle}
+        files = {member.name.split("/", 1)[1]: bundle.extractfile(member).read() for member in bundle}
+    assert files.pop("history").startswith(b"inferdH1"), "what a daemon can begin with"
+    texts = {name: content.decode() for name, content in files.items()}
     assert set(texts) == {"version.txt", "config.yaml", "requests.json", "trace.json", "log.jsonl", "metrics.txt", "status.json"}, set(texts)
     assert "inferd_requests_received_total" in texts["metrics.txt"] and "models:" in texts["config.yaml"]
     for name in ("requests.json", "trace.json", "status.json"):
@@ -151,6 +153,44 @@ def test_the_bundle_holds_no_secret(setup):
             text = gzip.decompress(d.observe("/debug/bundle").body)
             for secret in (b"-secret", digest.encode()):
                 assert secret not in text, text[max(0, text.find(secret) - 200):][:400]
+
+
+def test_addresses_and_commands_of_notifiers_are_not_given_away(setup):
+    """What a service gave somebody to post to is a secret, and so are a command's arguments: not in a bundle, not in a log."""
+    def notify(secret):
+        return {"alerts": {"notify": [
+            {"name": "chat", "webhook": {"url": f"http://127.0.0.1:9/services/{secret}"}},
+            {"name": "cluster", "alertmanager": {"url": [f"http://127.0.0.1:9/{secret}", f"http://localhost:9/?{secret}"]}},
+            {"name": "script", "exec": {"command": ["/bin/false", "-u", secret]}}]},
+            "tracing": {"otlp": f"http://127.0.0.1:9/{secret}"}}
+
+    with setup.daemon(notify("first-secret")) as d:
+        def test(name):
+            answer = request(d.observability, "POST", f"/api/v1/notifiers/{name}/test", {})
+            assert answer.status == 502, answer
+            return answer.body.decode()
+
+        def reload(changes, said):
+            d.write_config(changes)
+            d.send(signal.SIGHUP)
+            return eventually(lambda: said in (log := d.log()) and log, 10, f"the log says {said}")
+
+        told = [test(name) for name in ("chat", "cluster", "script")]
+        told.append(reload(notify("second-secret"), "reloaded the configuration"))
+        assert "alerts.notify[0].webhook.url" in told[-1] and "http://127.0.0.1:9/(hidden)" in told[-1], told[-1]
+        wrong = notify("third-secret")
+        wrong["alerts"]["notify"][0]["webhook"]["url"] = "http://me:fourth-secret@127.0.0.1:9/"
+        wrong["alerts"]["notify"][1]["alertmanager"]["url"] = ["http://127.0.0.1:9/fifth-secret"] * 2
+        wrong["alerts"]["notify"][2]["exec"]["command"] = "curl -u sixth-secret"
+        wrong["tracing"]["otlp"] = "seventh-secret"
+        told.append(reload(wrong, "is in the list twice"))
+        told += [d.observe(path).body.decode() for path in ("/status", "/api/v1/notifiers")]
+        told.append(gzip.decompress(d.observe("/debug/bundle").body).decode(errors="replace"))
+        for text in ("url: \"http://127.0.0.1:9/(hidden)\"", "command: [/bin/false, (hidden), (hidden)]",
+                     "url: [\"http://127.0.0.1:9/(hidden)\", \"http://localhost:9/(hidden)\"]", "otlp: \"http://127.0.0.1:9/(hidden)\""):
+            assert text in told[-1], (text, told[-1])
+        for text in told:
+            assert "-secret" not in text, text[max(0, text.find("-secret") - 200):][:400]
 
 
 def test_a_running_request_is_in_the_trace(setup):

@@ -326,6 +326,51 @@ def test_who_may_act(setup):
         assert not hook.received
 
 
+def test_silences_and_tests_are_in_the_audit_log(setup):
+    """Who has kept whom from hearing of what, until when; and who has tried a notifier."""
+    with Scene(setup) as scene:
+        hook, audit, keys = scene.webhook(), scene.folder / "audit.log", scene.folder / "keys"
+        keys.write_text(f"boss:admin:{hashlib.sha256(b'boss').hexdigest()}\n")
+        daemon = scene.start([{"webhook": {"url": hook.url}, "name": "pager"}], logs={"audit": {"file": str(audit)}})
+
+        def add(*arguments, **environment):
+            added = scene.inferctl("silence", "add", *arguments, "--duration", "1h", "--author", "somebody", environment=environment)
+            assert added.returncode == 0, added
+            return added.stdout.strip()
+
+        first = add("alertname=Known", "severity=~warn.*")
+        until = json.loads(scene.inferctl("silence", "list", "--json").stdout)[0]["endsAt"]
+        assert scene.inferctl("silence", "expire", first).returncode == 0
+        assert scene.inferctl("alerts", "test", "pager").returncode == 0
+        hook.behave = 500
+        assert scene.inferctl("alerts", "test", "pager").returncode == 1
+        # What is asked for wrongly changes nothing and is no act.
+        assert scene.inferctl("silence", "add", "a=~.*").returncode == 1
+        assert scene.inferctl("silence", "expire", "00000000-0000-4000-8000-000000000000").returncode == 1
+        assert scene.inferctl("alerts", "test", "none").returncode == 1
+        long = add("alertname=" + "é" * 2000)
+        # One that cannot be kept is not set, and somebody has tried.
+        scene.state.rename(scene.folder / "gone")
+        assert scene.inferctl("silence", "expire", long).returncode == 1
+        (scene.folder / "gone").rename(scene.state)
+        scene.reload({"auth": {"keys_file": str(keys)}})
+        eventually(lambda: "reloaded the configuration" in daemon.log(), 30, "keys are asked for")
+        assert scene.inferctl("silence", "expire", long).returncode == 1
+        third = add("alertname=Third", INFERD_API_KEY="boss")
+        assert daemon.stop() == 0
+
+        acts = [act for act in map(json.loads, audit.read_text().splitlines()) if act["act"].split("_")[0] in ("silence", "notifier")]
+        assert all(act["client"] == "127.0.0.1" for act in acts), acts
+        assert [(act["act"], act["actor"], act["target"], act["outcome"]) for act in acts] == [
+            ("silence_set", "local", first, "ok"), ("silence_ended", "local", first, "ok"),
+            ("notifier_test", "local", "pager", "ok"), ("notifier_test", "local", "pager", "failed"),
+            ("silence_set", "local", long, "ok"), ("silence_ended", "local", long, "failed"), ("silence_set", "boss", third, "ok")], acts
+        assert acts[0]["detail"] == f'until {until}: alertname="Known", severity=~"warn.*"', (acts[0], until)
+        assert "500" in acts[3]["detail"] and len(acts[4]["detail"].encode()) <= 1000 and "éé" in acts[4]["detail"], acts
+        good = setup.run(setup.inferctl, "audit", "verify", audit)
+        assert good.returncode == 0, good
+
+
 def test_a_reload_changes_notifiers_and_loses_nothing(setup):
     with Scene(setup) as scene:
         first, second = scene.webhook(), scene.webhook()

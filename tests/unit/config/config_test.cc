@@ -15,8 +15,10 @@
 namespace inferd::config {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr const char* kModel = "models: [{name: demo, path: demo.gguf}]\n";
 
@@ -264,6 +266,50 @@ TEST_F(ConfigTest, NotifiersAreReloadedAsAWhole) {
   CopyReloadable(config, after);
   EXPECT_EQ(config.alerts.notify.size(), 3U);
   EXPECT_TRUE(Diff(config, after).empty());
+}
+
+// Whatever may be a secret is one here, in every way of telling others of a configuration.
+TEST_F(ConfigTest, SecretsAreHiddenFromOthers) {
+  const auto with = [](const std::string& secret) {
+    return std::string(kModel) + "tracing: {otlp: 'http://user:" + secret + "@collector:4318/" + secret +
+           "'}\n"
+           "alerts:\n"
+           "  notify:\n"
+           "  - webhook: {url: 'https://hooks.example.com/" +
+           secret +
+           "?x=y'}\n"
+           "  - alertmanager: {url: ['http://a:9093', 'http://b:9093/" +
+           secret +
+           "']}\n"
+           "  - exec: {command: [/usr/bin/notify, -u, " +
+           secret + "]}\n";
+  };
+  const auto loaded = Read(with("hunter2"));
+  ASSERT_TRUE(loaded) << loaded.error()[0].ToString();
+  const std::string yaml = ToYaml(loaded->config, Secrets::kHidden);
+  EXPECT_THAT(yaml, Not(HasSubstr("hunter2")));
+  EXPECT_THAT(yaml, HasSubstr("otlp: \"http://(hidden)@collector:4318/(hidden)\"\n"));
+  EXPECT_THAT(yaml, HasSubstr("url: \"https://hooks.example.com/(hidden)\"\n"));
+  EXPECT_THAT(yaml, HasSubstr("url: [\"http://a:9093\", \"http://b:9093/(hidden)\"]\n"));
+  EXPECT_THAT(yaml, HasSubstr("command: [/usr/bin/notify, (hidden), (hidden)]\n"));
+  // The operator's own view has them.
+  EXPECT_THAT(ToYaml(*loaded), HasSubstr("https://hooks.example.com/hunter2?x=y"));
+
+  const auto changed = Read(with("2retnuh"));
+  ASSERT_TRUE(changed);
+  const auto changes = Diff(loaded->config, changed->config);
+  EXPECT_EQ(changes.size(), 4U);
+  for (const Change& change : changes) {
+    EXPECT_THAT(change.from, AllOf(HasSubstr("(hidden)"), Not(HasSubstr("hunter2")))) << change.key;
+    EXPECT_EQ(change.to, change.from) << change.key;
+  }
+
+  const std::string notify = std::string(kModel) + "alerts: {notify: [";
+  for (const std::string& text : {notify + "{webhook: {url: 'http://me:hunter2@host/'}}]}", notify + "{webhook: {url: hunter2}}]}",
+                                  notify + "{alertmanager: {url: ['http://a/hunter2', 'http://a/hunter2']}}]}",
+                                  notify + "{exec: {command: curl -u me:hunter2}}]}", std::string(kModel) + "tracing: {otlp: 'hunter2'}"}) {
+    EXPECT_THAT(OnlyFault(text), AllOf(HasSubstr("(hidden)"), Not(HasSubstr("hunter2")))) << text;
+  }
 }
 
 TEST_F(ConfigTest, NotifiersByOverride) {

@@ -20,6 +20,7 @@ namespace {
 using inferd::testing::HttpServer;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
 Result<> Post(const std::string& url, Duration timeout = seconds(60)) {
@@ -41,6 +42,15 @@ TEST(Transfer, AnswersAreJudgedByTheirStatus) {
             std::string("the answer was 400: ").size() + 200);
   EXPECT_EQ(ErrorOf("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"),
             "the answer was 302 (redirects are not followed)");
+}
+
+TEST(Transfer, AnAnswerDoesNotGiveTheAddressAway) {
+  const HttpServer server([](std::string_view, std::string_view) {
+    return HttpServer::Answer(404, "text/plain", std::string(190, 'x') + " /services/token was not found");
+  });
+  const auto result = Post(server.url() + "/services/token");
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message, EndsWith("x (hidden)"));
 }
 
 TEST(Transfer, HugeAnswersAreNotRead) {

@@ -65,6 +65,18 @@ class HistoryFile : public ::testing::Test {
   std::filesystem::path path_;
 };
 
+TEST_F(HistoryFile, ItsBytesCanBeHadWithoutAFile) {
+  History history({});
+  Fill(history);
+  const auto bytes = HistoryBytes(history, 1U << 30U);
+  ASSERT_TRUE(bytes);
+  ASSERT_TRUE(SaveHistory(history, path_));
+  EXPECT_EQ(*bytes, Content());
+  EXPECT_TRUE(HistoryBytes(history, bytes->size()));
+  EXPECT_FALSE(HistoryBytes(history, bytes->size() - 1));
+  EXPECT_FALSE(HistoryBytes(history, 0));
+}
+
 TEST_F(HistoryFile, BringsEverythingBack) {
   History before({});
   Fill(before);
