@@ -41,7 +41,7 @@ def test_without_a_gpu_the_daemon_says_so_once_and_serves(setup):
     with setup.daemon({"observability": {"interval": "100ms"}}, environment={"LD_LIBRARY_PATH": ""}) as d:
         m = eventually(lambda: (m := d.metrics()).has("inferd_collector_up") and m, 10, "collectors have run")
         if m.sum("inferd_collector_up", collector="gpu_nvml") == 1:
-            runner.skip("this machine has an NVIDIA GPU")
+            runner.skip_on_unsuitable_machine("this machine has an NVIDIA GPU")
         assert not m.has("inferd_gpu_up"), m.text
         d.assert_serves()
         eventually(lambda: "no NVIDIA driver library" in d.log() or "NVML cannot start" in d.log(), 10, "that there is no GPU is said")

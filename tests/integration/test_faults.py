@@ -16,7 +16,7 @@ import time
 import runner
 import shipped_rules
 from fault_stage import Receivers, SmallDisk, Stage, StandingThread
-from harness import eventually
+from harness import PATIENCE, eventually
 
 SCENES = []
 
@@ -321,11 +321,12 @@ def test_every_fault_is_told_and_taken_back(setup):
                 concurrent.futures.wait(played.values())
         finally:
             told.close()
-    skipped = [f.exception() for f in played.values() if isinstance(f.exception(), runner.Skip)]
-    failed = {name: f.exception() for name, f in played.items() if f.exception() and not isinstance(f.exception(), runner.Skip)}
+    faults = {name: f.exception() for name, f in played.items() if f.exception()}
+    failed = {name: error for name, error in faults.items() if not isinstance(error, runner.Skip)}
     assert not failed, "\n".join(f"{name}: {type(error).__name__}: {error}" for name, error in failed.items())
-    if skipped:
-        runner.skip("; ".join(map(str, skipped)))
+    # The other scenes have passed.
+    for name, reason in faults.items():
+        runner.not_run(f"the scene {name}: {reason}")
 
 
 def steady(stage, interval):
@@ -338,13 +339,15 @@ def steady(stage, interval):
 
 
 def test_no_alert_fires_in_good_health(setup):
-    """INFERD_TEST_HEALTHY_SECONDS: how long. One daemon has the shipped rules as they are, one has them ten times as quick."""
+    """INFERD_TEST_HEALTHY_SECONDS: how long. One daemon has the shipped rules as they are. One has them so much quicker that even those that
+    wait for ten minutes could fire in that time, ten times at least; less where the daemon itself is slow."""
     seconds = float(os.environ.get("INFERD_TEST_HEALTHY_SECONDS", "10"))
+    factor = max(10, 600 / seconds) / PATIENCE
     with tempfile.TemporaryDirectory(prefix="inferd-healthy-") as folder:
         told = Receivers(pathlib.Path(folder))
         try:
-            with Stage(setup, told, "as_shipped", 1) as shipped, Stage(setup, told, "quick", 10) as quick:
-                ends = steady(shipped, "5s"), steady(quick, "500ms")
+            with Stage(setup, told, "as_shipped", 1) as shipped, Stage(setup, told, "quick", factor) as quick:
+                ends = steady(shipped, "5s"), steady(quick, f"{max(100, 5000 / factor):.0f}ms")
                 end = time.monotonic() + seconds
                 while time.monotonic() < end:
                     for stage in (shipped, quick):

@@ -16,6 +16,7 @@ from harness import PATIENCE, eventually, request
 from prometheus import tool
 
 ALERT = "ReloadFailed"
+INTERVAL = 0.2  # seconds between two rounds
 RULES = {"groups": [{"name": "test", "rules": [{
     "alert": ALERT, "expr": "inferd_config_last_reload_successful == 0", "labels": {"severity": "warning"},
     "annotations": {"summary": "a reload failed"}}]}]}
@@ -58,8 +59,8 @@ class Scene:
         return str(path)
 
     def start(self, notify, **more):
-        self.config = {"observability": {"listen": "127.0.0.1:0", "interval": "200ms"},
-                       "alerts": {"rules": [str(self.rules)], "interval": "200ms", "instance": "here", "notify": notify}, **more}
+        self.config = {"observability": {"listen": "127.0.0.1:0", "interval": f"{INTERVAL:g}s"},
+                       "alerts": {"rules": [str(self.rules)], "interval": f"{INTERVAL:g}s", "instance": "here", "notify": notify}, **more}
         self.daemon = self.stack.enter_context(
             self.setup.daemon(self.config, environment={"STATE_DIRECTORY": str(self.state)}))
         return self.daemon
@@ -153,25 +154,33 @@ def test_an_alertmanager_that_comes_and_goes(setup):
 
 
 def test_receivers_that_misbehave_hold_nobody_up(setup):
+    timeout = 2 * PATIENCE
     with Scene(setup) as scene:
         good = scene.webhook()
         bad = {how: scene.webhook() for how in ("hang", "cut", 500, 302)}
         notify = [{"webhook": {"url": good.url}, "name": "good", "group_interval": "0s"}]
         for how, hook in bad.items():
             hook.behave = how
-            notify.append({"webhook": {"url": hook.url}, "name": f"bad-{how}", "group_interval": "0s", "timeout": "2s"})
+            notify.append({"webhook": {"url": hook.url}, "name": f"bad-{how}", "group_interval": "0s", "timeout": f"{timeout:g}s"})
         gone = receivers.free_port()
         notify.append({"webhook": {"url": f"http://127.0.0.1:{gone}/"}, "name": "gone"})
         flood = scene.webhook()
         flood.behave = "flood"
         notify.append({"webhook": {"url": flood.url}, "name": "flood"})
         daemon = scene.start(notify)
+        before, began = daemon.metrics(), time.monotonic()
         scene.fault()
         eventually(lambda: good.told("firing", alertname=ALERT), 30, "the good one is told")
         for how, hook in bad.items():
             eventually(lambda hook=hook: hook.received, 30, f"{how} is tried")
-        rounds = daemon.metrics().sum("inferd_ticker_rounds_total")
-        eventually(lambda: daemon.metrics().sum("inferd_ticker_rounds_total") >= rounds + 10, 30, "rounds go on while deliveries hang")
+            eventually(lambda how=how: scene.notifier(f"bad-{how}")["failing"], 30, f"{how} is seen to fail")
+        after, seconds = daemon.metrics(), time.monotonic() - began
+        rounds, left_out = (after.sum(name) - before.sum(name) for name in ("inferd_ticker_rounds_total", "inferd_ticker_overruns_total"))
+        print(f"  {rounds:.0f} rounds in {seconds:.1f} s while deliveries failed, {left_out:.0f} left out")
+        assert seconds > timeout, "one hung all its time"
+        # A round that waited for one delivery would leave out all rounds of its timeout.
+        assert left_out < timeout / INTERVAL / 2, f"{left_out:.0f} rounds are left out while deliveries hang"
+        assert rounds > seconds / INTERVAL / (2 * PATIENCE), f"{rounds:.0f} rounds in {seconds:.1f} s"
         scene.mend()
         eventually(lambda: good.told("resolved", alertname=ALERT), 30, "the good one is told that it is over")
         for how, hook in bad.items():

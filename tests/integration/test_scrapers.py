@@ -1,7 +1,9 @@
 """What scrapers may do to the observability plane: negotiate, compress, be slow, be many, be hostile. The good ones go on being answered, and
 the API plane notices nothing."""
 import asyncio
+import contextlib
 import gzip
+import multiprocessing
 import resource
 import time
 
@@ -144,50 +146,70 @@ def test_the_connection_ends_when_the_client_says_so(setup):
     assert ask("1.1") == (2, b"keep-alive")
 
 
+def attack(port, count):
+    """In a process of its own, so that what it computes delays nobody who is measured: `count` connections at any time that stop in the middle
+    of a request, or read no answer, and come back when they are closed."""
+    async def slow(number):
+        partial = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Slow: " if number % 2 else b"GET /met"
+        whole = http_bytes("/metrics", b"", method="GET") * 20  # and reads nothing
+        while True:
+            writer = None
+            try:
+                reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+                writer.write(whole if number % 10 == 0 else partial)
+                if number % 10:
+                    while await reader.read(1):
+                        pass
+                else:
+                    await asyncio.sleep(3)
+            except OSError:
+                await asyncio.sleep(0.2)
+            finally:
+                if writer is not None:
+                    writer.transport.abort()
+
+    async def all_of_them():
+        await asyncio.gather(*(slow(n) for n in range(count)))
+
+    asyncio.run(all_of_them())
+
+
+@contextlib.contextmanager
+def attacked(port, count):
+    attacker = multiprocessing.get_context("fork").Process(target=attack, args=(port, count), daemon=True)
+    attacker.start()
+    try:
+        yield
+    finally:
+        attacker.kill()
+        attacker.join()
+
+
 def test_thousands_of_slow_scrapers(setup):
-    """3000 connections at any time that stop in the middle of a request, or read no answer, and come back when they are closed."""
+    """3000 of them: good scrapers go on being answered, and a client of the API is answered as if nobody scraped."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     count = min(3000, hard // 2)
     with setup.daemon() as d:
-        good, api, faults = [], [], []
+        faults = []
 
-        async def slow(number):
-            partial = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Slow: " if number % 2 else b"GET /met"
-            whole = http_bytes("/metrics", b"", method="GET") * 20  # and reads nothing
-            while True:
-                writer = None
-                try:
-                    reader, writer = await asyncio.open_connection("127.0.0.1", d.observability, limit=1)
-                    writer.write(whole if number % 10 == 0 else partial)
-                    if number % 10:
-                        while await reader.read(1):
-                            pass
-                    else:
-                        await asyncio.sleep(3)
-                except OSError:
-                    await asyncio.sleep(0.2)
-                finally:
-                    if writer is not None:
-                        writer.transport.abort()
-
-        def scrape():
+        def one_scrape(seconds):
             start = time.monotonic()
             try:
                 answer = request(d.observability, "GET", "/metrics", timeout=60)
                 assert answer.status == 200, answer
                 Metrics(answer.body.decode()).assert_balanced()
-                good.append(time.monotonic() - start)
+                seconds.append(time.monotonic() - start)
             except (OSError, AssertionError) as error:
                 faults.append(f"{type(error).__name__}: {error}")
 
-        async def scenario():
-            attackers = [asyncio.create_task(slow(n)) for n in range(count)]
-            await asyncio.sleep(0)
-            end = time.monotonic() + 8
+        async def measure(seconds):
+            """Seconds that each scrape took, and each request to the API, of three good scrapers and one client."""
+            scrapes, api = [], []
+            end = time.monotonic() + seconds
 
             async def scraper():
-                while time.monotonic() < end or not good:
-                    await asyncio.to_thread(scrape)
+                while time.monotonic() < end or not scrapes:
+                    await asyncio.to_thread(one_scrape, scrapes)
                     await asyncio.sleep(0.1)
 
             async def client():
@@ -198,17 +220,22 @@ def test_thousands_of_slow_scrapers(setup):
                     api.append(result.seconds)
 
             await asyncio.gather(scraper(), scraper(), scraper(), client())
-            for attacker in attackers:
-                attacker.cancel()
-            await asyncio.gather(*attackers, return_exceptions=True)
+            return scrapes, api
 
-        asyncio.run(scenario())
-        print(f"  {count} slow connections: {len(good)} scrapes, median {percentile(good, 0.5):.3f} s, p95 {percentile(good, 0.95):.3f} s; "
-              f"{len(api)} API requests, p95 {percentile(api, 0.95):.3f} s")
+        calm_scrapes, calm_api = asyncio.run(measure(3))
+        with attacked(d.observability, count):
+            eventually(lambda: d.metrics().sum("inferd_http_connections", plane="observability") >= 50, 30, "the attack has begun")
+            scrapes, api = asyncio.run(measure(8))
+        after_scrapes, after_api = asyncio.run(measure(3))
+        for what, good, bad in (("scrapes", calm_scrapes + after_scrapes, scrapes), ("API requests", calm_api + after_api, api)):
+            print(f"  {what}: {len(good)} in calm, median {percentile(good, 0.5):.3f} s, p95 {percentile(good, 0.95):.3f} s; with {count} slow "
+                  f"connections {len(bad)}, median {percentile(bad, 0.5):.3f} s, p95 {percentile(bad, 0.95):.3f} s")
         assert not faults, faults[:5]
         # Prometheus waits 10 s for an answer.
-        assert percentile(good, 0.5) < 10 * PATIENCE, f"a good scraper waits {percentile(good, 0.5):.1f} s"
-        assert percentile(api, 0.95) < 10 * PATIENCE, f"the API takes {percentile(api, 0.95):.1f} s"
+        assert percentile(scrapes, 0.5) < 10 * PATIENCE, f"a good scraper waits {percentile(scrapes, 0.5):.1f} s"
+        # The attackers take processor time of the same machine, and so may others: in calm before or after, whichever was worse.
+        calm = max(percentile(calm_api, 0.95), percentile(after_api, 0.95))
+        assert percentile(api, 0.95) < 5 * calm + 0.5 * PATIENCE, f"the API takes {percentile(api, 0.95):.1f} s, {calm:.2f} s in calm"
         d.assert_serves()
         # And they leave nothing behind.
         eventually(lambda: d.metrics().sum("inferd_http_connections", plane="observability") <= 4, 20, "their connections are closed")

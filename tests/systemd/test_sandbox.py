@@ -1,10 +1,14 @@
 """What the service may touch, and what it may not; each time with somebody outside of the sandbox who can, so that the test cannot pass for
 another reason."""
 import hashlib
+import io
+import json
 import os
 import re
+import tarfile
 
 import harness
+import runner
 from container import ROOT
 from service import API, OBSERVE, ask, main_pid, wait_ready
 
@@ -171,6 +175,48 @@ def test_the_daemon_locks_its_memory_and_pins_its_threads(setup):
         assert "this process may lock 65536 bytes in all (RLIMIT_MEMLOCK); set LimitMEMLOCK=infinity in the unit" in setup.journal("-n", "20")
         doctor = setup.run("inferctl", "doctor", check=False)
         assert re.search(r"64(\.0)? KiB at most by inferd\.service", doctor) and "systemctl edit inferd" in doctor, doctor
+
+
+def test_log_files_are_put_aside_and_packed(setup):
+    """The daemon's own rotation, with names, removal and compression, in the one folder of logs that it may write."""
+    with setup.settings("[Service]\nEnvironment=INFERD_LOGS__FILE=/var/log/inferd/inferd.log INFERD_LOGS__ROTATE__SIZE=4KiB INFERD_LOGS__ROTATE__KEEP=2\n"):
+        setup.run("systemctl", "restart", "inferd.service")
+        packed = set()
+
+        def rotated():
+            assert all(ask({"max_tokens": 1}).status == 200 for _ in range(20)), "20 lines of more than 500 bytes"
+            packed.update(setup.shell("ls /var/log/inferd | grep '[.]gz$' || true").split())
+            return len(packed) > 3
+
+        harness.eventually(rotated, 30, "files are put aside and packed, again and again")
+        setup.run("systemctl", "stop", "inferd.socket", "inferd.service")
+        left = setup.run("ls", "/var/log/inferd").split()
+        assert "inferd.log" in left and 0 < len([name for name in left if name != "inferd.log"]) <= 2, left
+        lines = setup.shell("zcat /var/log/inferd/*.gz").splitlines()
+        assert lines and all(json.loads(line)["event"] for line in lines), lines[:3]
+        setup.shell("rm /var/log/inferd/*")
+
+
+def test_a_bug_report_is_whole(setup):
+    """What it is packed from is read through the sandbox."""
+    wait_ready()
+    answer = harness.request(OBSERVE, "GET", "/debug/bundle", timeout=60)
+    assert answer.status == 200, answer
+    with tarfile.open(fileobj=io.BytesIO(answer.body), mode="r:gz") as bundle:
+        sizes = {member.name.split("/")[-1]: member.size for member in bundle.getmembers() if member.isfile()}
+    assert {name for name, size in sizes.items() if size > 0} >= {
+        "version.txt", "config.yaml", "status.json", "metrics.txt", "requests.json", "trace.json", "log.jsonl"}
+
+
+def test_the_cache_asks_for_huge_pages(setup):
+    """madvise(MADV_HUGEPAGE) is let through: the flag hg of the mapping (proc(5))."""
+    if not os.path.exists("/sys/kernel/mm/transparent_hugepage/enabled"):
+        runner.skip_on_unsuitable_machine("the kernel has no transparent huge pages")
+    wait_ready()
+    mappings = re.split(r"^VmFlags: (.*)$", setup.run("cat", f"/proc/{main_pid(setup)}/smaps"), flags=re.MULTILINE)
+    sizes = [int(re.search(r"^Size:\s+(\d+) kB$", text, re.MULTILINE).group(1)) for text, flags in zip(mappings[::2], mappings[1::2]) if "hg" in flags.split()]
+    print(f"  KiB for which huge pages are asked: {sizes}")
+    assert sum(sizes) * 1024 >= harness.Metrics(harness.request(OBSERVE, "GET", "/metrics").body.decode()).sum("inferd_kv_cache_bytes"), sizes
 
 
 def test_units_are_sound(setup):
