@@ -205,7 +205,7 @@ def test_a_bug_report_is_whole(setup):
     with tarfile.open(fileobj=io.BytesIO(answer.body), mode="r:gz") as bundle:
         sizes = {member.name.split("/")[-1]: member.size for member in bundle.getmembers() if member.isfile()}
     assert {name for name, size in sizes.items() if size > 0} >= {
-        "version.txt", "config.yaml", "status.json", "metrics.txt", "requests.json", "trace.json", "log.jsonl"}
+        "version.txt", "config.yaml", "status.json", "metrics.txt", "requests.json", "trace.json", "log.jsonl", "history"}
 
 
 def test_the_cache_asks_for_huge_pages(setup):
