@@ -2,7 +2,7 @@
 import pathlib
 import re
 
-from harness import Metrics, http_bytes, raw, request, status_of
+from harness import Metrics, eventually, http_bytes, raw, request, status_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROW = re.compile(r"^\| `([\w:]+)` \| (\w+) \|", re.MULTILINE)
@@ -79,10 +79,9 @@ def test_histograms_count_what_the_counters_count(setup):
     with setup.daemon() as d:
         for _ in range(4):
             d.chat(max_tokens=6, ignore_eos=True)
-        # The recorder thread makes the views a moment after the fact.
-        from harness import eventually
-        eventually(lambda: d.metrics().sum("inferd_request_duration_seconds_count") >= 4, 5, "the records are in the histograms")
-        m = d.metrics()
+        # The recorder thread makes the views a moment after the fact; the record of a step comes after those of the requests that it ended.
+        m = eventually(lambda: (m := d.metrics()).sum("inferd_request_duration_seconds_count") >= 4 and
+                       m.sum("inferd_inter_token_seconds_count") >= 4 * 5 and m, 5, "the records are in the histograms")
         for name in ("inferd_request_duration_seconds", "inferd_time_to_first_token_seconds", "inferd_request_queue_seconds",
                      "inferd_request_prefill_seconds", "inferd_request_decode_seconds", "inferd_request_prompt_tokens",
                      "inferd_request_generated_tokens"):
