@@ -235,8 +235,8 @@ def test_thousands_of_slow_scrapers(setup):
             print(f"  {what}: {len(good)} in calm, median {percentile(good, 0.5):.3f} s, p95 {percentile(good, 0.95):.3f} s; with {count} slow "
                   f"connections {len(bad)}, median {percentile(bad, 0.5):.3f} s, p95 {percentile(bad, 0.95):.3f} s")
         assert not faults and not missed, (faults + missed)[:5]
-        # Good scrapers stand in one line with 3000 others: now and then one is turned away by the kernel, and on a busy machine it takes long.
-        print(f"  {len(lost)} scrapes were turned away: {lost[:2]}")
+        # Good scrapers stand in one line with 3000 others: some may fail, and on a busy machine it takes long.
+        print(f"  {len(lost)} scrapes failed: {lost[:2]}")
         assert len(lost) <= 1 + len(scrapes) / 4 and percentile(scrapes, 0.5) < 30 * PATIENCE, (lost, percentile(scrapes, 0.5))
         # The attackers take processor time of the same machine, and so may others: in calm before or after, whichever was worse.
         calm = max(percentile(calm_api, 0.95), percentile(after_api, 0.95))
