@@ -19,6 +19,7 @@
 #include "daemon/api/percent.h"
 #include "daemon/observability/gzip.h"
 #include "metrics/negotiation.h"
+#include "runtime/base/errand.h"
 #include "runtime/base/thread.h"
 
 namespace inferd::daemon {
@@ -77,6 +78,7 @@ class ObservabilityServer::Civet final : public CivetHandler {
       CivetCallbacks c;
       c.init_thread = [](const mg_context*, int) -> void* {
         ThreadSetup::ForThisThread(nullptr);  // civetweb names its threads itself
+        TakeShortTurns();
         return nullptr;
       };
       c.init_connection = [](const mg_connection* connection, void**) {
@@ -114,6 +116,8 @@ class ObservabilityServer::Civet final : public CivetHandler {
     head.peer = info->remote_addr;
     head.received = owner_.clock_.Now();
     head.received_wall = owner_.clock_.WallNow();
+    // Who scrapes measures how long it takes, and gives up at some time.
+    const std::optional<Errand> errand = head.path == "/metrics" ? std::optional<Errand>(std::in_place, owner_.clock_) : std::nullopt;
     for (int i = 0; i < info->num_headers; ++i) {
       std::string name = info->http_headers[i].name;
       std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });

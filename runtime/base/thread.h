@@ -20,4 +20,9 @@ class ThreadSetup {
   void* stack_ = nullptr;
 };
 
+// From now on the calling thread takes short turns (0.1 ms; sched_setattr(2), the time slice of a thread of the normal policy): the kernel
+// lets it in as soon as it wakes, where it would wait for the end of a longer turn of a thread that computes. For threads that wait and
+// answer. Linux before 6.12 has no such thing, and a sandbox may forbid it; then nothing changes.
+void TakeShortTurns();
+
 }  // namespace inferd

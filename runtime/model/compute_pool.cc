@@ -14,6 +14,7 @@
 #include <immintrin.h>
 #endif
 
+#include "runtime/base/errand.h"
 #include "runtime/base/errno_text.h"
 #include "runtime/base/thread.h"
 
@@ -94,6 +95,7 @@ void ComputePool::Run(int n, int grain, Call call, const void* context) {
 }
 
 bool ComputePool::TakeChunk(int thread) {
+  if (Errand::UnderWay(clock_)) std::this_thread::yield();
   const int begin = next_.fetch_add(grain_, std::memory_order_relaxed);
   if (begin >= n_) return false;
   call_(context_, begin, std::min(begin + grain_, n_), thread);

@@ -11,6 +11,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "runtime/base/errand.h"
 
 namespace inferd::model {
 namespace {
@@ -43,6 +44,19 @@ TEST(ComputePool, MeasuresHowLongItsWorkersWereBusy) {
   pool.ParallelFor(1, 1, [](int, int, int thread) { EXPECT_EQ(thread, 0); });
   pool.TakeBusy(busy);
   EXPECT_EQ(busy[0], Duration::zero());
+}
+
+TEST(ComputePool, CoversTheRangeAlsoWhileAnErrandGoesFirst) {
+  const SystemClock clock;
+  const Errand errand(clock);
+  for (int threads : {1, 3}) {
+    ComputePool pool(threads, clock);
+    std::vector<std::atomic<int>> times(1000);
+    pool.ParallelFor(1000, 7, [&](int begin, int end, int) {
+      for (int i = begin; i < end; ++i) ++times[static_cast<std::size_t>(i)];
+    });
+    EXPECT_TRUE(std::ranges::all_of(times, [](const std::atomic<int>& n) { return n == 1; })) << threads << " threads";
+  }
 }
 
 using ::testing::ElementsAre;
