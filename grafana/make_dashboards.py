@@ -184,7 +184,7 @@ def stat(panel, limits):
 
 
 def table(_panel, _limits):
-    return {"showHeader": True, "cellHeight": "sm", "footer": {"show": False, "reducer": ["sum"], "fields": ""}}, {
+    return {"showHeader": True, "cellHeight": "sm", "footer": {"show": False, "reducer": ["sum"]}}, {
         "align": "auto", "cellOptions": {"type": "auto"}, "inspect": False}
 
 
@@ -285,8 +285,8 @@ def make_dashboard(description, metrics, alerts):
         "links": [{"type": "dashboards", "title": "inferd", "tags": ["inferd"], "asDropdown": False, "icon": "external link", "includeVars": True,
                    "keepTime": True, "targetBlank": False, "tooltip": "", "url": ""}],
         "templating": {"list": [
-            {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "regex": "", "current": {}, "options": [],
-             "refresh": 1, "multi": False, "includeAll": False, "hide": 0, "skipUrlSync": False},
+            {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "regex": "", "options": [], "refresh": 1,
+             "current": {"selected": True, "text": "default", "value": "default"}, "multi": False, "includeAll": False, "hide": 0, "skipUrlSync": False},
             variable("instance", "Instance", "label_values(inferd_build_info, instance)", False),
             # Where nothing is by model the choice is kept for the way back.
             variable("model", "Model", 'label_values(inferd_queue_capacity{instance=~"$instance"}, model)', not by_model)]},

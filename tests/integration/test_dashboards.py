@@ -2,6 +2,7 @@
 Prometheus that scrapes it."""
 import asyncio
 import contextlib
+import copy
 import json
 import math
 import pathlib
@@ -13,6 +14,7 @@ import time
 import urllib.parse
 
 import load
+import npm
 import prometheus
 import receivers
 from collector import Collector
@@ -145,8 +147,8 @@ def certificate(folder):
     return str(folder / "certificate.pem")
 
 
-class Load(contextlib.ContextDecorator):
-    """Four clients with one request after the other, some of them cancelled by nobody and refused by none, until the end."""
+class Load:
+    """Four clients, each with one request after the other, until the end."""
 
     def __init__(self, d):
         self.d, self.end = d, threading.Event()
@@ -182,7 +184,7 @@ def test_every_query_finds_data(setup):
         # Nothing may have happened before the scrapes begin: what is counted from then on is a rate.
         server = prometheus.Prometheus({"inferd": d.observability}, program=prometheus.tool("prometheus"))
         stack.callback(server.close)
-        eventually(lambda: (server.value("count_over_time(inferd_requests_in_flight{endpoint='completions',stage='queued'}[1m])") or 0) >= 2, 30,
+        eventually(lambda: (server.value("count_over_time(inferd_requests_running{model='demo'}[1m])") or 0) >= 2, 30,
                    "Prometheus scrapes the daemon")
         with Load(d):
             # Until the slowest are seen twice: alerts and their messages, what is read from the GPU more seldom, energy.
@@ -220,3 +222,34 @@ def test_every_query_finds_data(setup):
                                                  (d.observability, "model", 'inferd_queue_capacity{instance=~".*"}', ["demo"])):
                 answer = request(port, "GET", f"/api/v1/label/{label}/values?{urllib.parse.urlencode({'match[]': match, **now})}", timeout=10 * PATIENCE)
                 assert answer.status == 200 and answer.json()["data"] == expected, (port, label, answer)
+
+
+def test_grafanas_own_types_take_them(setup):
+    """The JSON model, as Grafana publishes it for TypeScript; what it does not know is an error."""
+    home = npm.installed("grafana")
+    good = dashboards(setup)
+    spoilt = []
+    for change in (lambda d: d.update(__inputs=[]), lambda d: d.pop("schemaVersion"), lambda d: d["panels"][1].update(type="piechart"),
+                   lambda d: d["panels"][1]["options"].update(colourMode="none"), lambda d: d["panels"][1]["options"].update(textMode="loud"),
+                   lambda d: d["panels"][1]["fieldConfig"]["defaults"].update(units="s"), lambda d: d["panels"][1]["gridPos"].pop("w"),
+                   lambda d: d["templating"]["list"][1].update(includeAll="yes"), lambda d: d["links"][0].update(type="dashboard")):
+        spoilt.append(copy.deepcopy(good[-1]))
+        change(spoilt[-1])
+    with tempfile.TemporaryDirectory(prefix="inferd-dashboards-") as name:
+        files = []
+        for i, dashboard in enumerate(good + spoilt):
+            files.append(pathlib.Path(name) / f"{i}.ts")
+            files[-1].write_text(f"import type {{ Dashboard }} from '{home}/model.ts';\n"
+                                 f"export const dashboard: Dashboard = {json.dumps(dashboard, ensure_ascii=False)};\n")
+        done = subprocess.run(["node", home / "node_modules/typescript/bin/tsc", "--noEmit", "--strict", "--skipLibCheck", "--module", "esnext",
+                               "--moduleResolution", "bundler", "--allowImportingTsExtensions", "--target", "es2022", *files],
+                              capture_output=True, text=True, check=False, cwd=name, timeout=120 * PATIENCE)
+        faults = dict.fromkeys(range(len(files)), "")
+        for line in done.stdout.splitlines():
+            if match := re.match(r"(\d+)\.ts\(", line):
+                faults[int(match.group(1))] += line + "\n"
+            else:
+                assert line.startswith(" "), line
+        for i, dashboard in enumerate(good):
+            assert not faults[i], f"{dashboard['uid']}:\n{faults[i][:3000]}"
+        assert all(faults[i] for i in range(len(good), len(files))), f"what is wrong is not seen: {faults}"
