@@ -1,5 +1,5 @@
-"""Grafana's dashboards over a daemon at work: every query of every panel, as Grafana would ask it, of the daemon's own history and of Debian's
-Prometheus that scrapes it."""
+"""Grafana's dashboards over a daemon at work: every query of every panel, as Grafana would ask it, of the daemon's own history and of each
+Prometheus that is here and scrapes it. And the files against Grafana's own types of them."""
 import asyncio
 import contextlib
 import copy
@@ -156,7 +156,7 @@ class Load:
     async def clients(self):
         async def client():
             while not self.end.is_set():
-                await load.ask(self.d.api, TEXT, {"model": "demo", "prompt": "The queue of the engine, and what is in it", "max_tokens": 24}, 60)
+                await load.ask(self.d.api, TEXT, {"model": "demo", "prompt": "The queue", "max_tokens": 24}, 60)
 
         await asyncio.gather(*(client() for _ in range(4)))
 
@@ -182,32 +182,34 @@ def test_every_query_finds_data(setup):
             "observability": {"interval": "500ms", "certificates": [certificate(tmp)]}, "tracing": {"otlp": traces.url},
             "alerts": {"rules": [str(rules)], "interval": "500ms", "notify": [{"webhook": {"url": hook.url}, "name": "hook", "group_wait": "0s"}]}}))
         # Nothing may have happened before the scrapes begin: what is counted from then on is a rate.
-        server = prometheus.Prometheus({"inferd": d.observability}, program=prometheus.tool("prometheus"))
-        stack.callback(server.close)
-        eventually(lambda: (server.value("count_over_time(inferd_requests_running{model='demo'}[1m])") or 0) >= 2, 30,
-                   "Prometheus scrapes the daemon")
+        servers = []
+        for program, _ in prometheus.programs():
+            servers.append(prometheus.Prometheus({"inferd": d.observability}, program=program))
+            stack.callback(servers[-1].close)
+        ports = [d.observability, *(server.port for server in servers)]
+        for server in servers:
+            eventually(lambda server=server: (server.value("count_over_time(inferd_requests_running{model='demo'}[1m])") or 0) >= 2, 30,
+                       "Prometheus scrapes the daemon")
         with Load(d):
             # Until the slowest are seen twice: alerts and their messages, what is read from the GPU more seldom, energy.
-            seen = ['ALERTS{alertname="Loaded",alertstate="firing"}', 'inferd_alerts{alertname="Loaded",state="firing"} == 1',
-                    'increase(inferd_notifications_total{outcome="ok"}[1m]) > 0', "count_over_time(inferd_gpu_pcie_bytes_per_second[1m]) > 1",
-                    'increase(inferd_energy_joules_total[1m]) >= 0', 'increase(inferd_generated_tokens_total{outcome="length"}[1m]) > 20',
-                    'increase(inferd_spans_exported_total{outcome="exported"}[1m]) > 0']
-            for query in seen:
-                eventually(lambda query=query: ask(d.observability, "query", query=query), 60, f"the daemon shows {query}")
-                if not query.startswith("ALERTS"):  # which Prometheus makes of rules of its own
-                    eventually(lambda query=query: ask(server.port, "query", query=query), 60, f"Prometheus shows {query}")
+            for query in ('inferd_alerts{alertname="Loaded",state="firing"} == 1', 'increase(inferd_notifications_total{outcome="ok"}[1m]) > 0',
+                          "count_over_time(inferd_gpu_pcie_bytes_per_second[1m]) > 1", "increase(inferd_energy_joules_total[1m]) >= 0",
+                          "sum(increase(inferd_generated_tokens_total[1m])) > 20", 'increase(inferd_spans_exported_total{outcome="exported"}[1m]) > 0'):
+                for port in ports:
+                    eventually(lambda port=port, query=query: ask(port, "query", query=query), 60, f"{query} at port {port}")
             instance = f"127.0.0.1:{d.observability}"
-            for name, port, chosen_instance, chosen_model, unnamed in (
-                    ("the daemon", d.observability, ".*", ".*", ("instance",)),
-                    ("the daemon", d.observability, ".*", chosen("demo"), ("instance",)),
-                    ("Prometheus", server.port, ".*", ".*", ()),
-                    ("Prometheus", server.port, chosen(instance), chosen("demo", "other"), ())):
-                asked, faults, absent = look(setup, port, chosen_instance, chosen_model, unnamed)
-                print(f"  {name}, instance {chosen_instance}, model {chosen_model}: {asked} queries, nothing found for {sorted(absent)}")
-                assert asked > 200, asked
+            selections = [(d.observability, ".*", ".*"), (d.observability, ".*", chosen("demo"))]
+            for server in servers:
+                selections += [(server.port, ".*", ".*"), (server.port, chosen(instance), chosen("demo", "other"))]
+            for port, of_instance, of_model in selections:
+                # The daemon's own series have no label instance, which is what Prometheus calls it.
+                asked, faults, absent = look(setup, port, of_instance, of_model, ("instance",) if port == d.observability else ())
+                name = f"{'the daemon' if port == d.observability else 'Prometheus'}, instance {of_instance}, model {of_model}"
+                print(f"  {name}: {asked} queries, nothing found for {sorted(absent)}")
+                assert asked > 150, asked
                 assert not faults, f"{len(faults)} of {asked} queries, asked of {name}:\n    " + "\n    ".join(faults)
             # What is not there is told from what is: the check can fail.
-            for port in (d.observability, server.port):
+            for port in ports:
                 at = time.time()
                 assert faults_of(port, 'inferd_requests_running{model="nobody"}', "", True, at) == "finds nothing"
                 assert faults_of(port, "sum(inferd_requests_running) * NaN", "", False, at) == "finds no number"
@@ -216,10 +218,9 @@ def test_every_query_finds_data(setup):
 
             # What the variables at the top offer.
             now = {"start": time.time() - RANGE_SECONDS, "end": time.time()}
-            for port, label, match, expected in ((server.port, "instance", "inferd_build_info", [instance]),
-                                                 (d.observability, "instance", "inferd_build_info", []),
-                                                 (server.port, "model", 'inferd_queue_capacity{instance=~".*"}', ["demo"]),
-                                                 (d.observability, "model", 'inferd_queue_capacity{instance=~".*"}', ["demo"])):
+            for port, label, match, expected in [(d.observability, "instance", "inferd_build_info", []),
+                                                 *((server.port, "instance", "inferd_build_info", [instance]) for server in servers),
+                                                 *((port, "model", 'inferd_queue_capacity{instance=~".*"}', ["demo"]) for port in ports)]:
                 answer = request(port, "GET", f"/api/v1/label/{label}/values?{urllib.parse.urlencode({'match[]': match, **now})}", timeout=10 * PATIENCE)
                 assert answer.status == 200 and answer.json()["data"] == expected, (port, label, answer)
 
