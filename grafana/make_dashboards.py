@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Makes grafana/dashboards/*.json, in Grafana's own dashboard model, of the short descriptions in grafana/panels/*.yml.
 
-usage: grafana/make_dashboards.py [--check]     (--check writes nothing and fails when a file would change)
-
 README.md describes what a description may say. What it need not say is added here: the selection of instances and models in every query, the
 colours of thresholds, which are those of the shipped alert rules, the place of a panel, and everything that Grafana wants to be told
 (https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/).
@@ -10,7 +8,6 @@ colours of thresholds, which are those of the shipped alert rules, the place of 
 import json
 import pathlib
 import re
-import sys
 
 import yaml
 
@@ -224,8 +221,8 @@ def make_panel(number, panel, place, metrics, alerts):
         defaults["noValue"] = panel["none"]
     once = kind in ("stat", "table")
     targets = []
-    for letter, (legend, expr) in zip("ABCDEFGH", panel["queries"].items(), strict=False):
-        targets.append({"refId": letter, "datasource": SOURCE, "expr": select(expr, metrics), "legendFormat": legend, "editorMode": "code",
+    for i, (legend, expr) in enumerate(panel["queries"].items()):
+        targets.append({"refId": chr(ord("A") + i), "datasource": SOURCE, "expr": select(expr, metrics), "legendFormat": legend, "editorMode": "code",
                         "format": "table" if kind == "table" else "time_series", "instant": once, "range": not once})
     made = {"id": number, "type": kind, "title": panel["title"], "description": described(panel), "gridPos": place, "datasource": SOURCE,
             "targets": targets, "fieldConfig": {"defaults": defaults, "overrides": []}, "options": options}
@@ -307,22 +304,9 @@ def dashboards():
     return made
 
 
-def main(arguments):
-    made = dashboards()
-    there = set((ROOT / "grafana/dashboards").glob("*.json"))
-    stale = [path for path, text in made.items() if path not in there or path.read_text() != text] + sorted(there - set(made))
-    if "--check" in arguments:
-        for path in stale:
-            print(f"{path.relative_to(ROOT)} is not what grafana/make_dashboards.py makes")
-        return 1 if stale else 0
-    for path in stale:
-        if path in made:
-            path.write_text(made[path])
-        else:
-            path.unlink()
-        print(path.relative_to(ROOT))
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    texts = dashboards()
+    for stale in set((ROOT / "grafana/dashboards").glob("*.json")) - set(texts):
+        stale.unlink()
+    for file, text in texts.items():
+        file.write_text(text)

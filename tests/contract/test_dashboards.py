@@ -18,6 +18,8 @@ VARIABLES = {"$instance", "$model", "$__rate_interval", "$__range"}
 LANGUAGE = test_alert_rules.LANGUAGE | {"min", "bool", "vector"}
 # Labels that Prometheus puts on what it scrapes.
 TARGET = {"job", "instance"}
+# Units that Grafana knows (its packages/grafana-data/src/valueFormats/categories.ts), besides those of our own, "suffix:...".
+UNITS = {"none", "percentunit", "s", "bytes", "Bps", "reqps", "ops", "cps", "flops", "watt", "joule", "celsius", "hertz", "dateTimeFromNow"}
 # Values that rules bring.
 OF_RULES = {("severity", "inferd_alerts"): test_alert_rules.SEVERITIES}
 # The keys of Grafana's documented model that a dashboard and a panel may have.
@@ -98,8 +100,9 @@ def faults_of_panel(panel):
         faults.append(f"type {panel['type']}")
     if len(panel.get("description", "")) < 40:
         faults.append("no description that says what it means and what to do")
-    if not panel.get("title") or not panel["fieldConfig"]["defaults"].get("unit"):
-        faults.append("no title or no unit")
+    unit = panel["fieldConfig"]["defaults"].get("unit", "")
+    if not panel.get("title") or (unit not in UNITS and not unit.startswith("suffix:")):
+        faults.append(f"no title, or the unit '{unit}'")
     if not panel["targets"] or len({t["refId"] for t in panel["targets"]}) != len(panel["targets"]):
         faults.append("no queries, or two of one name")
     if any(source != {"type": "prometheus", "uid": "${datasource}"} for source in [panel["datasource"], *(t["datasource"] for t in panel["targets"])]):
@@ -183,7 +186,8 @@ def test_what_is_unsound_is_found():
         ("variable model: label_values(inferd_no_such_metric", lambda d: d["templating"]["list"][2]["query"].update(
             query="label_values(inferd_no_such_metric, model)")),
         ("no description", lambda d: panels(d)[0].pop("description")),
-        ("no title or no unit", lambda d: panels(d)[0]["fieldConfig"]["defaults"].pop("unit")),
+        ("no title, or the unit ''", lambda d: panels(d)[0]["fieldConfig"]["defaults"].pop("unit")),
+        ("no title, or the unit 'seconds'", lambda d: panels(d)[0]["fieldConfig"]["defaults"].update(unit="seconds")),
         ("another data source", lambda d: panels(d)[0]["targets"][0].update(datasource={"type": "prometheus", "uid": "mine"})),
         ("type piechart", lambda d: panels(d)[0].update(type="piechart")),
         ("key __inputs", lambda d: d.update(__inputs=[])),
