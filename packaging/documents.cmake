@@ -5,6 +5,7 @@ file(REMOVE_RECURSE ${FOLDER})
 file(COPY ${SOURCE}/README.md ${SOURCE}/CHANGELOG.md DESTINATION ${FOLDER})
 file(COPY ${SOURCE}/docs DESTINATION ${FOLDER} FILES_MATCHING PATTERN "*.md" PATTERN "*.png")
 file(COPY ${SOURCE}/alerts/README.md DESTINATION ${FOLDER}/alerts)
+file(COPY ${SOURCE}/grafana/README.md DESTINATION ${FOLDER}/grafana)
 # Where the rules that these pages speak of are: conffiles, and what is for Prometheus alone.
 file(CREATE_LINK ${ETC}/inferd/alerts ${FOLDER}/alerts/rules SYMBOLIC)
 file(CREATE_LINK ../../../inferd/prometheus ${FOLDER}/alerts/prometheus SYMBOLIC)

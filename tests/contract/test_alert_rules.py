@@ -1,5 +1,6 @@
 """Alert rules: a misspelt name or label value makes a rule that never fires, and nothing else would tell."""
 import concurrent.futures
+import functools
 import itertools
 import os
 import re
@@ -61,12 +62,14 @@ def selectors(expr):
             yield match.group(1), MATCHER.findall(match.group(2) or "")
 
 
+@functools.cache
 def documented_labels():
     """name -> labels of a metric, from docs/METRICS.md, which is made from the catalogue."""
-    rows = re.findall(r"^\| `(\w+)` \| \w+ \| ([^|]*) \|", tree.text("docs/METRICS.md"), re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| \w+ \|([^|]*)\|", tree.text("docs/METRICS.md"), re.MULTILINE)
     return {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows}
 
 
+@functools.cache
 def documented_values():
     """label, or (label, metric) where metrics differ -> its closed set of values, from docs/METRICS.md."""
     section = tree.text("docs/METRICS.md").split("## Label values")[1].split("\n## ")[0]
@@ -208,13 +211,18 @@ def test_pending_rules_still_wait():
     tree.report(faults, "rules that wait")
 
 
-def test_promtool_accepts_the_rules_and_their_tests():
-    promtool = shutil.which("promtool") or shutil.which("promtool", path=str(tree.ROOT / "build/tools"))
-    if promtool is None:
+def promtool():
+    found = shutil.which("promtool") or shutil.which("promtool", path=str(tree.ROOT / "build/tools"))
+    if found is None:
         runner.skip("promtool is not installed (scripts/setup test)")
+    return found
+
+
+def test_promtool_accepts_the_rules_and_their_tests():
+    program = promtool()
 
     def faults_of(arguments):
-        done = subprocess.run([promtool, *arguments], cwd=tree.ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run([program, *arguments], cwd=tree.ROOT, capture_output=True, text=True, check=False)
         return [] if done.returncode == 0 else [f"promtool {' '.join(arguments)}:\n{done.stdout}{done.stderr}"]
 
     calls = [["check", "rules", "--lint=all", "--lint-fatal", *rule_files()]] + [["test", "rules", path] for path in unit_tests()]

@@ -1,4 +1,5 @@
 """Metric names are written in metrics/catalogue.cc, and every other mention of one must be right."""
+import functools
 import re
 
 import tree
@@ -12,6 +13,7 @@ TEXTS = (".md", ".yml", ".yaml", ".json", ".py", ".ts", ".rules", ".html", ".sh"
 OTHER_WORDS = {"inferd_result_"}
 
 
+@functools.cache
 def catalogue():
     """name -> type, from the table."""
     rows = {name: kind.lower() for _, kind, name in ROW.findall(tree.text(CATALOGUE))}

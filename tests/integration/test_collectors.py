@@ -17,13 +17,13 @@ value nvmlDeviceGetPcieThroughput:0 100
 
 
 @contextlib.contextmanager
-def daemon_with_gpu(setup, script, tmp):
+def daemon_with_gpu(setup, script, tmp, config=None, environment=None):
     library = setup.inferd.parents[1] / "tests/fakes/nvml/full"
     if not (library / "libnvidia-ml.so.1").exists():
         runner.skip("the stand-in for NVIDIA's library is not built")
     play(tmp, script)
-    environment = {"LD_LIBRARY_PATH": str(library), "INFERD_FAKE_NVML": str(tmp / "script")}
-    with setup.daemon({"observability": {"interval": "100ms"}}, environment=environment) as d:
+    environment = {**(environment or {}), "LD_LIBRARY_PATH": str(library), "INFERD_FAKE_NVML": str(tmp / "script")}
+    with setup.daemon(config or {"observability": {"interval": "100ms"}}, environment=environment) as d:
         yield d
 
 

@@ -1,39 +1,20 @@
 """OpenAI's own client (npm: openai) works unchanged, down to its error classes."""
 import contextlib
-import functools
 import hashlib
 import http.client
-import pathlib
-import shutil
 import signal
 import subprocess
 import threading
 
-import runner
+import npm
 from harness import PATIENCE, eventually
 from test_lifecycle import LONG, in_background, tolerant_post
 
-HERE = pathlib.Path(__file__).resolve().parent / "openai"
-
-
-@functools.cache
-def install():
-    """The client, at the version and with the checksum that package-lock.json says."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        runner.skip("node or npm is not installed (scripts/setup test)")
-    stamp = HERE / "node_modules" / ".installed"
-    lock = (HERE / "package-lock.json").read_bytes()
-    digest = hashlib.sha256(lock).hexdigest()
-    if not stamp.exists() or stamp.read_text() != digest:
-        done = subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=HERE, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"npm ci failed:\n{done.stdout}{done.stderr}"
-        stamp.write_text(digest)
-
 
 def drive(setup, d, case, key="none"):
-    install()
+    home = npm.installed("openai")
     environment = setup.environment({"INFERD_URL": f"http://127.0.0.1:{d.api}", "INFERD_KEY": key})
-    done = subprocess.run(["node", "client.mjs", case], cwd=HERE, env=environment, capture_output=True, text=True, check=False,
+    done = subprocess.run(["node", "client.mjs", case], cwd=home, env=environment, capture_output=True, text=True, check=False,
                           timeout=150 * PATIENCE)
     assert done.returncode == 0, f"{done.stdout}{done.stderr}"
 
@@ -92,7 +73,7 @@ def narrow(setup):
 
 
 def test_rate_limit_error(setup):
-    install()
+    npm.installed("openai")
     with setup.daemon(narrow(setup)) as d:
         enough = threading.Event()
 
@@ -120,7 +101,7 @@ def test_rate_limit_error(setup):
 
 
 def test_unavailable_error(setup):
-    install()
+    npm.installed("openai")
     with setup.daemon(narrow(setup)) as d:
         futures = in_background(3, lambda: tolerant_post(d, {**LONG, "max_tokens": 1500}))
         eventually(lambda: d.metrics().sum("inferd_requests_in_flight") >= 2, 10, "requests are inside")

@@ -32,7 +32,8 @@ def test_cmake_installs_the_same_tree(setup):
         packed |= {line.split(None, 5)[5][2:] for line in listing.splitlines() if line.startswith("-")}
     assert staged == packed, staged ^ packed
     assert {"usr/bin/inferd", "lib/systemd/system/inferd.service", "etc/inferd/inferd.yaml", "usr/share/man/man8/inferd.8.gz",
-            "usr/share/doc/inferd/CHANGELOG.md"} <= packed
+            "usr/share/doc/inferd/CHANGELOG.md", "usr/share/inferd/grafana/dashboards/inferd-overview.json",
+            "usr/share/inferd/grafana/provisioning/datasources/inferd.yml", "usr/share/inferd/grafana/provisioning/dashboards/inferd.yml"} <= packed
 
 
 def unpacked(deb):
