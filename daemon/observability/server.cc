@@ -26,11 +26,14 @@ namespace inferd::daemon {
 namespace {
 
 // civetweb's own defaults that do not fit are set here. A client has a quarter of a second for the whole head of a request, which scrapers
-// send in one packet, and for each piece of an answer: a thread is not held longer by one that is slow. Not set on purpose: document_root
-// (no files are served) and anything of TLS (Debian's build crashes in a handshake).
+// send in one packet, and for each piece of an answer: a thread is not held longer by one that is slow. Whoever comes
+// while all threads are held waits in line; where there is no room for that, the kernel forgets connections, and their clients try again
+// after one second, three, seven. Not set on purpose: document_root (no files are served) and anything of TLS (Debian's build crashes in a
+// handshake).
 std::vector<std::string> CivetOptions(const ObservabilityServerOptions& options) {
   return {"listening_ports", options.listen, "num_threads", std::to_string(options.threads), "enable_keep_alive", "yes",
-          "keep_alive_timeout_ms", "2000", "request_timeout_ms", "250", "tcp_nodelay", "1", "max_request_size", "16384",
+          "keep_alive_timeout_ms", "2000", "request_timeout_ms", "250", "listen_backlog", "4096", "tcp_nodelay", "1", "max_request_size",
+          "16384",
           // Whatever name a client knows this machine by: "GET http://NAME:9464/metrics" means this server.
           "enable_auth_domain_check", "no",
           // It would decode in place, and a path would end at its first %00.

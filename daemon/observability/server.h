@@ -20,9 +20,7 @@ namespace inferd::daemon {
 
 struct ObservabilityServerOptions {
   std::string listen;  // "127.0.0.1:9464"; port 0 lets the system choose
-  // A thread serves a connection, and nearly all of them wait for a slow client: so many that thousands of those do not fill them for long.
-  // One costs about 30 KB.
-  int threads = 256;
+  int threads = 8;     // connections that are served at the same time (client_threads.h)
 };
 
 // Reads the body of the request that is being answered; for whoever wants it, once. kResourceExhausted for one that is too long,
