@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "daemon/api/http.h"
+#include "daemon/observability/scrape_gate.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/status.h"
 
@@ -54,6 +55,7 @@ class ObservabilityServer {
   const Clock& clock_;
   const Handler handler_;
   const std::function<std::string_view(std::string_view)> route_of_;
+  ScrapeGate gate_;
   std::atomic<std::int64_t> connections_{0};
   mutable std::mutex mutex_;
   std::map<std::pair<std::string, int>, std::uint64_t> answers_;

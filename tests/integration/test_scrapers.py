@@ -9,6 +9,7 @@ import resource
 import select
 import signal
 import socket
+import threading
 import time
 
 from harness import CHAT, PATIENCE, Metrics, eventually, http_bytes, raw, request, status_of
@@ -187,6 +188,37 @@ def attacked(port, count):
     finally:
         attacker.kill()
         attacker.join()
+
+
+def test_scrapers_in_a_hurry_take_their_share_and_no_more(setup):
+    """32 that scrape as fast as they can: putting their answers together takes a quarter of one CPU in the long run, and each is answered."""
+    with setup.daemon() as d:
+        def spent():
+            return time.monotonic(), d.metrics().sum("inferd_scrape_duration_seconds_sum")
+
+        statuses, end = [], time.monotonic() + 3
+
+        def hurry():
+            while time.monotonic() < end:
+                statuses.append(d.observe("/metrics", timeout=60).status)
+
+        begin, before = spent()
+        threads = [threading.Thread(target=hurry) for _ in range(32)]
+        for thread in threads:
+            thread.start()
+        while time.monotonic() < end:
+            start = time.monotonic()
+            assert d.observe("/livez").status == 200
+            assert time.monotonic() - start < 5 * PATIENCE, "probes wait behind scrapes"
+            time.sleep(0.1)
+        for thread in threads:
+            thread.join()
+        last, after = spent()
+        share = (after - before) / (last - begin)
+        print(f"  {len(statuses)} scrapes, {share:.2f} of one CPU")
+        assert set(statuses) == {200}, set(statuses)
+        # A burst of 0.1 s may be taken at once, and the last one may end later than it should.
+        assert after - before <= (last - begin) / 4 + 0.2 * PATIENCE, (share, len(statuses))
 
 
 def test_who_comes_in_a_crowd_waits_in_line(setup):
