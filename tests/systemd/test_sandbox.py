@@ -293,3 +293,35 @@ def test_little_is_exposed(setup):
         assert figure <= 1.5, open_points
         setup.run("systemctl", "restart", "inferd.service")
         assert ask(port=API).status == 200
+
+
+def test_no_other_devices_than_nvidias(setup):
+    """With the drop-in the real /dev is there, and of it the service may open what the driver has registered under NVIDIA's names, nothing
+    else. Without the driver there is no such name, and it starts all the same."""
+    drop_in = (setup.root / "usr/share/inferd/systemd/nvidia.conf").read_text()
+    nodes = {"/dev/nvidia0": "195 0", "/dev/nvidiactl": "195 255", "/dev/of-others": "4 67"}
+    for node, numbers in nodes.items():
+        setup.run("mknod", "-m", "666", node, "c", *numbers.split())
+
+    def opening(name, more):
+        """What comes of opening each node under the unit's settings."""
+        script = "#!/bin/sh\nfor node in /dev/null " + " ".join(nodes) + "; do (: < $node) && echo open: $node; done; true\n"
+        done, said = under_the_unit(setup, name, script, more)
+        assert done and "open: /dev/null" in said, said
+        refused = {node: re.search(rf"cannot open {node}: (.*)", said) for node in nodes}
+        return [refused[node].group(1) if refused[node] else "open" for node in nodes]
+
+    def outside(node):
+        return setup.shell(f"(: < {node}) 2>&1 || true").strip()
+
+    try:
+        # Nothing but the service's settings stands before them.
+        assert all(said == "" or "No such device or address" in said for said in map(outside, nodes)), [outside(node) for node in nodes]
+        assert opening("hidden-devices", "") == ["No such file"] * 3
+        assert opening("closed-devices", drop_in) == ["Operation not permitted"] * 3
+        # A name that some driver here has registered lets its devices through.
+        assert re.search(r"^ *4 ttyS$", setup.run("cat", "/proc/devices"), re.MULTILINE)
+        *nvidia, other = opening("open-devices", drop_in + "DeviceAllow=char-ttyS rw\n")
+        assert nvidia == ["Operation not permitted"] * 2 and other in ("open", "No such device or address"), (nvidia, other)
+    finally:
+        setup.run("rm", *nodes)
