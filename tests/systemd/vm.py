@@ -34,7 +34,7 @@ StandardError=file:/dev/ttyS1
 
 # A part of a layer takes seconds here when the batch is large, which is what a stall looks like. Small batches show that they move.
 SETTINGS = """[Service]
-Environment=INFERD_MODELS__0__MAX_BATCH_TOKENS=16
+Environment=INFERD_MODELS__0__MAX_BATCH_TOKENS=16 INFERD_MODELS__0__MAX_RUNNING=16
 """
 
 
