@@ -78,6 +78,12 @@ how do I get the metrics|metrics url|metrics endpoint
 at which address are the metrics|where can Prometheus scrape the metrics|what do I put into the Prometheus config""",
      ["The metrics are at http://127.0.0.1:9464/metrics: try `curl http://127.0.0.1:9464/metrics`. The port is set by "
       "`observability.listen`."]),
+    ("""where are the dashboards|are there Grafana dashboards|where are the Grafana dashboards|how do I get the dashboards
+does inferd have dashboards|do you have a Grafana dashboard|which dashboards are there|how do I use Grafana with inferd
+how do I see inferd in Grafana|is there a dashboard|Grafana|Grafana dashboards|show me the dashboards|how do I install the dashboards
+can I watch it in Grafana|where is the Grafana JSON""",
+     ["Four Grafana dashboards come with the package, in /usr/share/inferd/grafana: overview, engine, GPU and host. "
+      "docs/INSTALL.md says how Grafana takes them."]),
     ("""which port|which ports does inferd use|what ports are used|which port does inferd listen on|what is the port
 which port is the API on|which port is for metrics|what is the API port|what is the metrics port|ports|port numbers
 at which port is the API|where does the API listen|what address does inferd listen on|which port do I connect to""",
@@ -427,6 +433,7 @@ HELD_OUT = [
     ("What's the quickest way of starting this demo?", "scripts/demo"),
     ("Which address should Prometheus scrape?", "9464"),
     ("On what port does the API listen?", "8080"),
+    ("Is some Grafana dashboard included?", "/usr/share/inferd/grafana"),
     ("I edited the config: how is it reloaded?", "SIGHUP|systemctl reload|kill -HUP"),
     ("Must I own a GPU for this?", "No GPU|CPU"),
     ("Could a DeepSeek distillation be run here?", "GGUF|DeepSeek"),

@@ -1,4 +1,5 @@
 """Logs, audit, traces, flight recorder: seen from outside, with everything that goes wrong around them."""
+import copy
 import gzip
 import hashlib
 import io
@@ -7,15 +8,17 @@ import os
 import pathlib
 import signal
 import socket
+import subprocess
 import tarfile
 import tempfile
 import threading
 import urllib.error
 import urllib.request
 
+import npm
 import runner
 from collector import Collector
-from harness import CHAT, eventually, request, tokens
+from harness import CHAT, PATIENCE, eventually, request, tokens
 from log_lines import lines_of
 
 
@@ -122,6 +125,48 @@ def test_the_trace_opens_in_its_viewers(setup):
     assert any(name == "forward" for name in (e["name"] for e in trace["traceEvents"]))
     for bad in ("0", "-1", "x", "1e9", "nan"):
         assert d.observe(f"/debug/trace?seconds={bad}").status == 400, bad
+
+
+def test_chromes_own_importer_reads_the_trace(setup):
+    """The importer of Chrome's tracing page, which is where the format comes from."""
+    home = npm.installed("traceviewer")
+    d = setup.shared()
+    for _ in range(3):
+        d.chat(max_tokens=8)
+    d.wait_idle()
+    good = eventually(lambda: (t := d.observe("/debug/trace?seconds=600").json()) and
+                      sum(e["name"] == "decode" and e["pid"] == 2 for e in t["traceEvents"]) >= 3 and t, 10, "the requests are in the trace")
+
+    def without_an_end(trace):
+        del trace["traceEvents"][next(i for i, e in enumerate(trace["traceEvents"]) if e["ph"] == "b")]
+
+    def nameless(trace):
+        trace["traceEvents"] = [e for e in trace["traceEvents"] if e["name"] != "thread_name"]
+
+    traces = [good]
+    for spoil in (without_an_end, nameless):
+        traces.append(copy.deepcopy(good))
+        spoil(traces[-1])
+    with tempfile.TemporaryDirectory(prefix="inferd-trace-") as folder:
+        files = [pathlib.Path(folder) / f"{i}.json" for i in range(len(traces))]
+        for file, trace in zip(files, traces):
+            file.write_text(json.dumps(trace))
+        done = subprocess.run(["node", home / "import.js", *files], capture_output=True, text=True, check=False, timeout=60 * PATIENCE)
+    assert done.returncode == 0, done
+    read, *spoilt = json.loads(done.stdout)
+    assert read["warnings"] == [], read
+    events = [e for e in good["traceEvents"] if e["ph"] != "M"]
+    names = {(e["pid"], e["tid"]): e["args"]["name"] for e in good["traceEvents"] if e["name"] == "thread_name"}
+    processes = {e["pid"]: e["args"]["name"] for e in good["traceEvents"] if e["name"] == "process_name"}
+    for (pid, tid), name in names.items():
+        track = next(t for t in read["processes"][processes[pid]] if t.get("name") == name)
+        on_it = [e["ph"] for e in events if (e["pid"], e["tid"]) == (pid, tid)]
+        assert (track["slices"], track["waits"]) == (on_it.count("X"), on_it.count("b")), (name, track)
+    ends = max(e["ts"] + e.get("dur", 0) for e in events)
+    assert abs(read["milliseconds"] - (ends - min(e["ts"] for e in events)) / 1000) < 0.01, read["milliseconds"]
+    # What it reads otherwise shows: the check can fail.
+    assert spoilt[0]["warnings"], spoilt[0]
+    assert not any(track.get("name") for tracks in spoilt[1]["processes"].values() for track in tracks), spoilt[1]
 
 
 def test_the_bundle_holds_what_a_report_needs(setup):
