@@ -303,7 +303,7 @@ const std::array kKeys{
                 "where it is too low the model is not served, and the message says so. inferctl doctor shows the limit."},
     Key{.name = "models[].warmup",
         .kind = Kind::kInteger,
-        .fallback = "5",
+        .fallback = "10",
         .min = 0,
         .max = 1000,
         .slot = [](Config& c, Indices i) -> Slot { return &c.models[i[0]].warmup; },

@@ -84,7 +84,7 @@ TEST_F(ConfigTest, DefaultsAreThoseOfTheContract) {
   EXPECT_EQ(c.observability.listen, "127.0.0.1:9464");
   ASSERT_EQ(c.models.size(), 1U);
   EXPECT_EQ(c.models[0].max_running, 32);
-  EXPECT_EQ(c.models[0].warmup, 5);
+  EXPECT_EQ(c.models[0].warmup, 10);
   EXPECT_FALSE(c.models[0].kv_cache);
   EXPECT_EQ(c.queue.capacity, 256);
   EXPECT_EQ(c.queue.deadline, std::chrono::seconds(60));
