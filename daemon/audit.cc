@@ -35,6 +35,16 @@ void Auditor::Close() {
 void Auditor::Enter(std::string_view act, std::string_view actor, std::string_view target, std::string_view outcome,
                     std::string_view detail, std::string_view client) {
   if (!log_) return;
+  for (Bound* bound : {&refusals_, &admin_, &tests_}) {
+    if (const std::uint64_t n = bound->TakePassedOver(); n > 0) {
+      Record(bound->act, "daemon", {}, "not_entered", std::to_string(n) + " more of this kind", {});
+    }
+  }
+  Record(act, actor, target, outcome, detail, client);
+}
+
+void Auditor::Record(std::string_view act, std::string_view actor, std::string_view target, std::string_view outcome,
+                     std::string_view detail, std::string_view client) {
   log_->Record({.act = std::string(act),
                 .actor = std::string(actor),
                 .client = std::string(client),
@@ -43,28 +53,25 @@ void Auditor::Enter(std::string_view act, std::string_view actor, std::string_vi
                 .detail = std::string(detail)});
 }
 
-std::optional<std::uint64_t> Auditor::Bound::Pass(MonotonicTime now) {
+bool Auditor::Bound::Pass(MonotonicTime now) {
   const std::lock_guard lock(mutex_);
   if (now - window_ >= std::chrono::seconds(1)) {
     window_ = now;
     entered_ = 0;
   }
-  if (++entered_ > kBoundPerSecond) {
-    ++passed_over_;
-    return std::nullopt;
-  }
+  if (++entered_ <= kBoundPerSecond) return true;
+  ++passed_over_;
+  return false;
+}
+
+std::uint64_t Auditor::Bound::TakePassedOver() {
+  const std::lock_guard lock(mutex_);
   return std::exchange(passed_over_, 0);
 }
 
-void Auditor::EnterBounded(Bound& bound, std::string_view act, const KeyUse& use, std::string_view outcome) {
-  if (!log_) return;
-  const auto passed_over = bound.Pass(clock_.Now());
-  if (!passed_over) return;
-  std::string detail(use.detail);
-  if (*passed_over > 0) {
-    detail += (detail.empty() ? "" : "; ") + std::to_string(*passed_over) + " more of this kind before it were not entered";
-  }
-  Enter(act, use.holder.empty() ? "unknown" : use.holder, use.path.substr(0, 200), outcome, detail, use.client);
+void Auditor::EnterBounded(Bound& bound, const KeyUse& use, std::string_view outcome) {
+  if (!log_ || !bound.Pass(clock_.Now())) return;
+  Enter(bound.act, use.holder.empty() ? "unknown" : use.holder, use.path.substr(0, 200), outcome, use.detail, use.client);
 }
 
 void Auditor::EnterRefused(const CallEnd& end) {
@@ -75,9 +82,9 @@ void Auditor::EnterRefused(const CallEnd& end) {
                       .detail = end.message});
 }
 
-void Auditor::EnterRefused(const KeyUse& use) { EnterBounded(refusals_, "authentication", use, "refused"); }
+void Auditor::EnterRefused(const KeyUse& use) { EnterBounded(refusals_, use, "refused"); }
 
-void Auditor::EnterAdmin(const KeyUse& use) { EnterBounded(admin_, "admin_access", use, "ok"); }
+void Auditor::EnterAdmin(const KeyUse& use) { EnterBounded(admin_, use, "ok"); }
 
 void Auditor::EnterSilence(std::string_view act, const KeyUse& use, std::string_view outcome) {
   // Many may wait while the disk does; what is left out stands in the log's event silence_changed.
@@ -86,6 +93,6 @@ void Auditor::EnterSilence(std::string_view act, const KeyUse& use, std::string_
   Enter(act, use.holder, use.path, outcome, detail, use.client);
 }
 
-void Auditor::EnterTest(const KeyUse& use, std::string_view outcome) { EnterBounded(tests_, "notifier_test", use, outcome); }
+void Auditor::EnterTest(const KeyUse& use, std::string_view outcome) { EnterBounded(tests_, use, outcome); }
 
 }  // namespace inferd::daemon

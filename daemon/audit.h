@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -54,11 +53,15 @@ class Auditor {
   void EnterTest(const KeyUse& use, std::string_view outcome);
 
  private:
-  // At most so many acts of one kind in a second; how many were passed over is told by the next one that is entered.
+  // At most so many acts of one kind in a second; how many were passed over is entered before the next act of any kind.
   class Bound {
    public:
-    // Nothing when this one is passed over; otherwise how many were.
-    std::optional<std::uint64_t> Pass(MonotonicTime now);
+    explicit Bound(std::string_view name) : act(name) {}
+    const std::string_view act;
+
+    // False when this one is passed over.
+    bool Pass(MonotonicTime now);
+    std::uint64_t TakePassedOver();
 
    private:
     std::mutex mutex_;
@@ -67,14 +70,16 @@ class Auditor {
     std::uint64_t passed_over_ = 0;
   };
 
-  void EnterBounded(Bound& bound, std::string_view act, const KeyUse& use, std::string_view outcome);
+  void EnterBounded(Bound& bound, const KeyUse& use, std::string_view outcome);
+  void Record(std::string_view act, std::string_view actor, std::string_view target, std::string_view outcome, std::string_view detail,
+              std::string_view client);
 
   const Clock& clock_;
   logging::FileCalls files_;
   std::unique_ptr<logging::AuditLog> log_;
-  Bound refusals_;
-  Bound admin_;
-  Bound tests_;
+  Bound refusals_{"authentication"};
+  Bound admin_{"admin_access"};
+  Bound tests_{"notifier_test"};
 };
 
 }  // namespace inferd::daemon

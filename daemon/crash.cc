@@ -36,13 +36,14 @@ constexpr std::string_view kPrefix = "crash-";
 constexpr std::string_view kSuffix = ".txt";
 constexpr std::size_t kName = 48;    // room for time, process id and suffix
 constexpr std::size_t kReports = 8;  // kept in the folder, at most
+constexpr int kEvidenceMs = 5000;    // that leaving it may take: standard error and log take a second each, at most
 
 // Plain memory: a handler may touch nothing that allocates or locks.
 std::array<char, 4096> g_path{};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 std::size_t g_path_prefix = 0;    // of g_path, up to the report's time; 0 when no report is to be written
 std::atomic<const logging::FlightRecorder*> g_recorder{nullptr};
 std::atomic<const logging::Log*> g_log{nullptr};
-std::atomic<bool> g_crashing{false};
+std::atomic<pid_t> g_crashing{0};                    // the thread that leaves the evidence
 int g_patience_ms = 1000;                            // that the reader of a full pipe is waited for, once
 alignas(16) std::array<char, 64U << 10U> g_stack{};  // the main thread's overflowed one cannot be used
 
@@ -162,9 +163,12 @@ void AwaitLog() {
   for (int i = 0; i < kLooks && log->Unwritten() > 0; ++i) ::poll(nullptr, 0, kLookMs);
 }
 
-// SA_RESETHAND has put the default action back: returning repeats the fault, so the process dies as it would have.
+// Threads that compute the same thing tend to crash together: the first one leaves the evidence and then ends the process, the others wait
+// for it, but not for ever. When that one crashes anew, in here, only the end is left.
 void OnCrash(int number, siginfo_t* info, void*) {
-  if (!g_crashing.exchange(true)) {
+  const auto me = static_cast<pid_t>(::syscall(SYS_gettid));
+  pid_t first = 0;
+  if (g_crashing.compare_exchange_strong(first, me)) {
     // In memory first: backtrace_symbols_fd waits for whoever reads, and the disk may be full.
     const int memory = ::memfd_create("crash", MFD_CLOEXEC);
     WriteEvidence(memory, number, info);
@@ -177,7 +181,11 @@ void OnCrash(int number, siginfo_t* info, void*) {
     }
     Copy(memory, STDERR_FILENO);
     AwaitLog();
+  } else if (first != me) {
+    ::poll(nullptr, 0, kEvidenceMs);
   }
+  // With the default action back, returning repeats the fault, so the process dies as it would have.
+  for (const int crash : kSignals) ::signal(crash, SIG_DFL);
   // A signal that somebody sent, such as the service manager's watchdog, does not come again by itself (kill(2): si_code is 0 or less).
   if (info->si_code <= 0) ::raise(number);
 }
@@ -211,7 +219,7 @@ void InstallCrashHandler(const std::string& folder) {
   ::sigaltstack(&stack, nullptr);
   struct sigaction action {};
   action.sa_sigaction = &OnCrash;
-  action.sa_flags = static_cast<int>(SA_SIGINFO | SA_ONSTACK | SA_RESETHAND);
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
   sigemptyset(&action.sa_mask);
   for (const int number : kSignals) ::sigaction(number, &action, nullptr);
 }

@@ -119,17 +119,33 @@ Result<std::uint64_t> CutUnfinished(const std::string& path) {
   return unfinished;
 }
 
+// Calls `use` with each line of a rotated file, which may be compressed meanwhile.
+Result<> ForEachLineOfRotated(const std::string& path, const std::function<void(std::string_view, bool whole)>& use) {
+  const auto read = ForEachLine(path, use);
+  return !read && read.error().code == Code::kNotFound ? ForEachLine(path + ".gz", use) : read;
+}
+
+// What was rotated, the oldest first, each once: between the end of its compression and its removal a file is there twice, and stays so
+// when the process is killed then.
+std::vector<std::string> RotatedPaths(const std::string& path) {
+  std::vector<std::string> paths;
+  for (const RotatedFile& file : ListRotated(path)) {
+    if (!paths.empty() && file.path == paths.back() + ".gz") continue;
+    paths.push_back(file.path);
+  }
+  return paths;
+}
+
 Result<AuditHead> LastHead(const std::string& path) {
-  std::vector<std::string> files{path};
-  const std::vector<RotatedFile> rotated = ListRotated(path);
-  for (auto file = rotated.rbegin(); file != rotated.rend(); ++file) files.push_back(file->path);
-  for (const std::string& file : files) {
+  std::vector<std::string> files = RotatedPaths(path);
+  files.push_back(path);
+  for (auto file = files.rbegin(); file != files.rend(); ++file) {
     std::string last;
-    const auto read = ForEachLine(file, [&last](std::string_view line, bool) { last = line; });
+    const auto read = ForEachLine(*file, [&last](std::string_view line, bool) { last = line; });
     if (!read && read.error().code != Code::kNotFound) return tl::unexpected<Status>(read.error());
     if (last.empty()) continue;
     auto head = HeadAfter(last);
-    if (!head) return Error(Code::kCorrupt, file + ": " + head.error().message);
+    if (!head) return Error(Code::kCorrupt, *file + ": " + head.error().message);
     return head;
   }
   return AuditHead{};
@@ -297,8 +313,7 @@ void AuditLog::Stop() {
 }
 
 Result<AuditReport> VerifyAudit(const std::string& path, const AuditCheck& check) {
-  std::vector<std::string> files;
-  for (const RotatedFile& file : ListRotated(path)) files.push_back(file.path);
+  std::vector<std::string> files = RotatedPaths(path);
   if (::access(path.c_str(), F_OK) == 0) files.push_back(path);
   if (files.empty()) return Error(Code::kNotFound, path + ": there is no such file, and none that was rotated from it");
   const bool newest_missing = files.back() != path;
@@ -308,7 +323,7 @@ Result<AuditReport> VerifyAudit(const std::string& path, const AuditCheck& check
   for (const std::string& file : files) {
     std::uint64_t number = 0;
     ++report.files;
-    INFERD_RETURN_IF_ERROR(ForEachLine(file, [&](std::string_view line, bool whole) {
+    INFERD_RETURN_IF_ERROR(ForEachLineOfRotated(file, [&](std::string_view line, bool whole) {
       ++number;
       if (report.fault) return;
       const auto fault = [&](const std::string& where, std::uint64_t at, std::string what) {

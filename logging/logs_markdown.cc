@@ -73,7 +73,8 @@ Redaction finds patterns; names and addresses in words stay.
 `logs.audit.file` names a file for sensitive acts alone: starts and stops, reloads, models loaded, silences set and ended (`silence_set`,
 `silence_ended`: matchers, until when, and the id as target), tests of notifiers (`notifier_test`), refused keys on both planes, and what was
 opened by a key of the role admin where no other would do (`admin_access`). The actor is the name of the key, `local` for somebody on this
-machine without one. Each line ends in the SHA-256 of the line before it, and is on the
+machine without one. Of refusals, tests and `admin_access` ten a second are entered each; how many more there were is a line with the outcome
+`not_entered` before the next act. Each line ends in the SHA-256 of the line before it, and is on the
 disk (fdatasync) before it counts. `inferctl audit verify FILE` finds the first line that was altered, removed or moved, in the rotated
 files as well, and says when the file is empty or missing behind them; lines may be missing at the beginning only when they were older than
 `logs.audit.keep` (`--keep`, 180d). A chain cannot show that its own end is missing or was made anew: the daemon logs the number and hash of

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
+
+#include "runtime/base/utf8.h"
 
 namespace inferd::logging {
 namespace {
@@ -25,8 +28,8 @@ bool IsEmail(std::string_view word) {
 
 // Beginnings that makers of keys give them, so that they can be found.
 bool HasKeyPrefix(std::string_view word) {
-  constexpr std::array<std::string_view, 14> kPrefixes{"sk-",  "pk-", "rk-", "sk_",  "pk_",  "ghp_",   "gho_",
-                                                       "ghs_", "hf_", "xox", "AKIA", "ASIA", "glpat-", "eyJ"};
+  constexpr std::array<std::string_view, 15> kPrefixes{"sk-", "pk-", "rk-",  "sk_",  "pk_",    "ghp_", "gho_",       "ghs_",
+                                                       "hf_", "xox", "AKIA", "ASIA", "glpat-", "eyJ",  "github_pat_"};
   return std::any_of(kPrefixes.begin(), kPrefixes.end(), [&](std::string_view prefix) { return word.starts_with(prefix); });
 }
 
@@ -46,6 +49,27 @@ bool IsKey(std::string_view word) {
     if (run >= 28 && letters >= 4 && digits >= 4) return true;
   }
   return false;
+}
+
+// As keyboards would have typed it: what is copied out of a document has full-width digits, spaces and hyphens that keep numbers on one
+// line, and marks that nobody sees.
+std::string Typed(std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const CodePoint point = DecodeUtf8(text, at);
+    const auto between = [&point](std::uint32_t first, std::uint32_t last) { return point.value >= first && point.value <= last; };
+    if (between(0xFF01, 0xFF5E)) {
+      out += static_cast<char>(point.value - 0xFF01 + '!');
+    } else if (point.value == 0xA0 || between(0x2000, 0x200A) || point.value == 0x202F || point.value == 0x205F || point.value == 0x3000) {
+      out += ' ';
+    } else if (between(0x2010, 0x2015) || point.value == 0x2212) {
+      out += '-';
+    } else if (point.value != 0xAD && !between(0x200B, 0x200D) && point.value != 0x2060 && point.value != 0xFEFF) {
+      out.append(text, at, point.length);
+    }
+    at += point.length;
+  }
+  return out;
 }
 
 std::string RedactWords(std::string_view text) {
@@ -85,7 +109,7 @@ std::string RedactWords(std::string_view text) {
 }
 
 // A separator inside a number: at most two of them between digits.
-bool IsSeparator(char c) { return c == ' ' || c == '-' || c == '.' || c == '(' || c == ')' || c == '/'; }
+bool IsSeparator(char c) { return std::string_view(" \t-_.()/").find(c) != std::string_view::npos; }
 
 // End of the number that starts at `begin`, behind its last digit.
 std::size_t NumberEnd(std::string_view text, std::size_t begin) {
@@ -142,7 +166,7 @@ bool PassesLuhn(std::string_view digits) {
 }
 
 std::string Redact(std::string_view text) {
-  const std::string words = RedactWords(text);
+  const std::string words = RedactWords(Typed(text));
   const std::string_view rest = words;
   std::string out;
   for (std::size_t i = 0; i < rest.size();) {

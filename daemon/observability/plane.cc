@@ -20,6 +20,7 @@
 #include "daemon/log.h"
 #include "daemon/notifier_options.h"
 #include "daemon/observability/alert_evidence.h"
+#include "daemon/observability/client_threads.h"
 #include "daemon/observability/collectors.h"
 #include "daemon/observability/daemon_metrics.h"
 #include "daemon/observability/debug_pages.h"
@@ -157,7 +158,7 @@ class Plane final : public ObservabilityPlane {
 
   Result<std::uint16_t> Start(const std::string& listen) override {
     server_.emplace(
-        ObservabilityServerOptions{.listen = listen}, views_.clock,
+        ObservabilityServerOptions{.listen = listen, .threads = ClientThreads()}, views_.clock,
         [this](const RequestHead& head, const BodyReader& body) { return Guarded(head, body); }, RouteOf);
     daemon_metrics_.emplace(views_, *server_, traces_ ? &traces_->counters() : nullptr);
     registry_.Add("daemon", *daemon_metrics_);

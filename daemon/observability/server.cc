@@ -27,11 +27,14 @@ namespace inferd::daemon {
 namespace {
 
 // civetweb's own defaults that do not fit are set here. A client has a quarter of a second for the whole head of a request, which scrapers
-// send in one packet, and for each piece of an answer: a thread is not held longer by one that is slow. Not set on purpose: document_root
-// (no files are served) and anything of TLS (Debian's build crashes in a handshake).
+// send in one packet, and for each piece of an answer: a thread is not held longer by one that is slow. Whoever comes
+// while all threads are held waits in line; where there is no room for that, the kernel forgets connections, and their clients try again
+// after one second, three, seven. Not set on purpose: document_root (no files are served) and anything of TLS (Debian's build crashes in a
+// handshake).
 std::vector<std::string> CivetOptions(const ObservabilityServerOptions& options) {
   return {"listening_ports", options.listen, "num_threads", std::to_string(options.threads), "enable_keep_alive", "yes",
-          "keep_alive_timeout_ms", "2000", "request_timeout_ms", "250", "tcp_nodelay", "1", "max_request_size", "16384",
+          "keep_alive_timeout_ms", "2000", "request_timeout_ms", "250", "listen_backlog", "4096", "tcp_nodelay", "1", "max_request_size",
+          "16384",
           // Whatever name a client knows this machine by: "GET http://NAME:9464/metrics" means this server.
           "enable_auth_domain_check", "no",
           // It would decode in place, and a path would end at its first %00.
@@ -117,20 +120,26 @@ class ObservabilityServer::Civet final : public CivetHandler {
     head.peer = info->remote_addr;
     head.received = owner_.clock_.Now();
     head.received_wall = owner_.clock_.WallNow();
-    // Who scrapes measures how long it takes, and gives up at some time.
-    const std::optional<Errand> errand = head.path == "/metrics" ? std::optional<Errand>(std::in_place, owner_.clock_) : std::nullopt;
+    // Who scrapes measures how long it takes, and gives up at some time: an errand, when its turn has come.
+    std::optional<ScrapeGate::Turn> turn;
+    std::optional<Errand> errand;
+    if (head.path == "/metrics") {
+      turn.emplace(owner_.gate_, head.peer);
+      if (*turn) errand.emplace(owner_.clock_);
+    }
     for (int i = 0; i < info->num_headers; ++i) {
       std::string name = info->http_headers[i].name;
       std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
       head.headers.push_back({std::move(name), info->http_headers[i].value});
     }
     bool unread = info->content_length > 0 || !head.Find("transfer-encoding").empty();
-    HttpResponse response = Respond(head, [&]() -> Result<std::string> {
+    const auto read_body = [&]() -> Result<std::string> {
       if (info->content_length < 0) return Error(Code::kInvalidArgument, "a body needs a Content-Length");
       auto body = ReadBody(connection, static_cast<std::size_t>(info->content_length));
       if (body) unread = false;
       return body;
-    });
+    };
+    HttpResponse response = turn && !*turn ? TurnedAway() : Respond(head, read_body);
     if (response.body.size() >= kWorthPacking && response.content_type != "application/gzip") {
       response.Set("Vary", "Accept-Encoding");
       if (metrics::AcceptsGzip(head.Find("accept-encoding"))) {
@@ -140,6 +149,7 @@ class ObservabilityServer::Civet final : public CivetHandler {
         }
       }
     }
+    turn.reset();  // the client may be slow to take its answer
     // A body that nobody read would be taken for the next request. When threads get scarce none waits for what a client may want next.
     const bool close = WantsClose(*info, head) || unread || owner_.connections_ > owner_.options_.threads / 2;
     std::string head_text = fmt::format(
@@ -186,6 +196,12 @@ class ObservabilityServer::Civet final : public CivetHandler {
     return body;
   }
 
+  static HttpResponse TurnedAway() {
+    HttpResponse response = HttpResponse::Plain(503, "too many scrape at the same time");
+    response.Set("Retry-After", "1");
+    return response;
+  }
+
   HttpResponse Respond(const RequestHead& head, const BodyReader& body) {
     if (std::any_of(head.path.begin(), head.path.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; })) {
       return HttpResponse::Plain(400, "the path has a control character");
@@ -206,7 +222,12 @@ class ObservabilityServer::Civet final : public CivetHandler {
 
 ObservabilityServer::ObservabilityServer(ObservabilityServerOptions options, const Clock& clock, Handler handler,
                                          std::function<std::string_view(std::string_view)> route_of)
-    : options_(std::move(options)), clock_(clock), handler_(std::move(handler)), route_of_(std::move(route_of)) {}
+    : options_(std::move(options)),
+      clock_(clock),
+      handler_(std::move(handler)),
+      route_of_(std::move(route_of)),
+      // Those who wait for their turn leave an eighth of the threads to others, such as probes.
+      gate_(clock, static_cast<std::size_t>(options_.threads - options_.threads / 8 - 1)) {}
 
 ObservabilityServer::~ObservabilityServer() { Stop(); }
 
@@ -221,6 +242,7 @@ Result<> ObservabilityServer::Start() {
 
 void ObservabilityServer::Stop() {
   if (!civet_) return;
+  gate_.Close();
   // civetweb's accepting thread looks at its stop flag every two seconds, or when somebody connects: so somebody connects.
   const std::uint16_t to = port();
   std::future<void> stopped;

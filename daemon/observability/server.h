@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "daemon/api/http.h"
+#include "daemon/observability/scrape_gate.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/status.h"
 
@@ -20,9 +21,7 @@ namespace inferd::daemon {
 
 struct ObservabilityServerOptions {
   std::string listen;  // "127.0.0.1:9464"; port 0 lets the system choose
-  // A thread serves a connection, and nearly all of them wait for a slow client: so many that thousands of those do not fill them for long.
-  // One costs about 30 KB.
-  int threads = 256;
+  int threads = 8;     // connections that are served at the same time (client_threads.h)
 };
 
 // Reads the body of the request that is being answered; for whoever wants it, once. kResourceExhausted for one that is too long,
@@ -56,6 +55,7 @@ class ObservabilityServer {
   const Clock& clock_;
   const Handler handler_;
   const std::function<std::string_view(std::string_view)> route_of_;
+  ScrapeGate gate_;
   std::atomic<std::int64_t> connections_{0};
   mutable std::mutex mutex_;
   std::map<std::pair<std::string, int>, std::uint64_t> answers_;

@@ -7,23 +7,24 @@
 #include "metrics/family.h"
 
 namespace inferd::metrics {
-namespace {
 
-// The path of the unified hierarchy: the line "0::/path".
-std::optional<std::string> OwnGroup(const std::string& text) {
-  std::istringstream lines(text);
+// The unified hierarchy has the line "0::/path".
+std::optional<std::string> OwnCgroup(const std::string& root) {
+  std::istringstream lines(ReadText(root + "/proc/self/cgroup").value_or(""));
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("0::")) return line.substr(3);
   }
   return std::nullopt;
 }
 
-}  // namespace
+std::string CgroupFolder(const std::string& root, const std::string& group) {
+  return root + "/sys/fs/cgroup" + (group == "/" ? "" : group);
+}
 
 Result<> CgroupCollector::Collect(MonotonicTime /*now*/, Families& families) {
-  const auto own = OwnGroup(ReadText(root_ + "/proc/self/cgroup").value_or(""));
+  const auto own = OwnCgroup(root_);
   if (!own) return Error(Code::kUnavailable, "/proc/self/cgroup names no cgroup v2");
-  const std::string folder = root_ + "/sys/fs/cgroup" + (*own == "/" ? "" : *own);
+  const std::string folder = CgroupFolder(root_, *own);
   const auto memory = ReadNumber(folder + "/memory.current");
   const auto limit = ReadNumber(folder + "/memory.max");  // "max", no number, when there is no limit
   const auto throttled = NumberAfter(ReadText(folder + "/cpu.stat").value_or(""), "throttled_usec ");

@@ -8,16 +8,19 @@ std::atomic<MonotonicTime> Errand::until_{};
 std::atomic<MonotonicTime> Errand::not_before_{};
 
 Errand::Errand(const Clock& clock) : clock_(clock), begin_(clock.Now()) {
-  if (begin_ < not_before_.load(std::memory_order_acquire)) return;
-  MonotonicTime none{};
-  granted_ = until_.compare_exchange_strong(none, begin_ + kLongest, std::memory_order_acq_rel);
+  MonotonicTime turn = not_before_.load(std::memory_order_relaxed);
+  granted_ = turn <= begin_ && not_before_.compare_exchange_strong(turn, begin_ + kLongest + kRests * kLongest, std::memory_order_acq_rel);
+  if (granted_) until_.store(begin_ + kLongest, std::memory_order_relaxed);
 }
 
 Errand::~Errand() {
   if (!granted_) return;
-  const MonotonicTime end = clock_.Now();
-  not_before_.store(end + kRests * std::min(end - begin_, kLongest), std::memory_order_relaxed);
-  until_.store({}, std::memory_order_release);
+  // Each is written only while it is still this errand's: after a long one they may be another's.
+  MonotonicTime until = begin_ + kLongest;
+  until_.compare_exchange_strong(until, {}, std::memory_order_relaxed);
+  const Duration took = std::min(clock_.Now() - begin_, kLongest);
+  MonotonicTime turn = begin_ + kLongest + kRests * kLongest;
+  not_before_.compare_exchange_strong(turn, begin_ + took + kRests * took, std::memory_order_acq_rel);
 }
 
 }  // namespace inferd

@@ -2,7 +2,8 @@
 // under way, compute threads offer their CPU between two chunks of work (model/compute_pool.h). Else who lost it in the middle of the
 // work waits for the end of a turn of theirs: the next tick of the kernel, up to 4 ms with 250 ticks a second.
 // It is a favour, and bounded, so that a crowd of clients cannot keep the engine from its work: one at a time, for 10 ms at most, and the
-// next one not before nineteen times as long has passed. Work that comes too early is done as if there were no errands. Any thread.
+// next one not before nineteen times as long has passed; one whose client takes no answer keeps nobody from it. Work that comes too early
+// is done as if there were no errands. Any thread.
 #pragma once
 
 #include <atomic>
@@ -32,8 +33,10 @@ class Errand {
   }
 
  private:
-  static std::atomic<MonotonicTime> until_;       // the epoch: none is under way
-  static std::atomic<MonotonicTime> not_before_;  // when the next one may begin; written by the one that is under way
+  static std::atomic<MonotonicTime> until_;  // the epoch: none is under way
+  // When the next one may begin. One is granted to whoever moves it on: for the longest time at first, for the time that it took at its
+  // end.
+  static std::atomic<MonotonicTime> not_before_;
 
   const Clock& clock_;
   MonotonicTime begin_;

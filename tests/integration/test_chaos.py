@@ -8,7 +8,7 @@ import os
 import random
 import signal
 
-from harness import CHAT, PATIENCE, SLOW, TEXT, Metrics, http_bytes, request, tokens
+from harness import CHAT, PATIENCE, SLOW, TEXT, Metrics, eventually, http_bytes, request, tokens
 
 LIVES = int(os.environ.get("INFERD_TEST_CHAOS_REQUESTS", "600" if SLOW else "2000"))
 SEED = int(os.environ.get("INFERD_TEST_CHAOS_SEED", "20261122"))
@@ -159,6 +159,12 @@ def test_the_books_close_in_chaos(setup):
             assert outcomes["failed"] == 0 and all(outcomes[o] > 0 for o in ("length", "rejected", "expired", "cancelled")), outcomes
             assert m.sum("inferd_requests_rejected_total") == outcomes["rejected"]
             assert m.sum("inferd_generated_tokens_total") >= seen["tokens"]
+            # The same tokens by another road: counted where requests end, and read out of their records.
+            of_the_records = await asyncio.to_thread(
+                eventually, lambda: (r := d.metrics()).sum("inferd_request_generated_tokens_sum") == m.sum("inferd_generated_tokens_total") and r,
+                10, "the tokens of the records are those of the counters")
+            admitted = of_the_records.sum("inferd_request_generated_tokens_count")
+            assert ended - outcomes["rejected"] >= admitted >= outcomes["ok"] + outcomes["length"] + outcomes["stop"], (admitted, outcomes)
             assert m.sum("inferd_records_dropped_total") == 0
             answered = sum(n for status, n in seen.items() if status == 200)
             assert outcomes["ok"] + outcomes["length"] + outcomes["stop"] >= answered, (outcomes, answered)

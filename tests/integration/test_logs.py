@@ -390,7 +390,11 @@ def test_the_audit_log_holds_and_shows_tampering(setup):
             for _ in range(60):
                 d.get("/v1/models", headers={"Authorization": "Bearer wrong"})
             assert d.stop() == 0
-        acts = [json.loads(line)["act"] for line in audit.read_text().splitlines()]
+        entered = [json.loads(line) for line in audit.read_text().splitlines()]
+        refused = [line["outcome"] for line in entered if line["act"] == "authentication"]
+        counted = sum(int(line["detail"].split()[0]) for line in entered if line["outcome"] == "not_entered")
+        assert refused.count("refused") + counted == 61, (refused, counted)
+        acts = [line["act"] for line in entered]
         assert acts[0] == "start" and acts[-1] == "stop" and {"authentication", "config_reload", "model_load"} <= set(acts), acts
         assert "wrong" not in audit.read_text().replace("reload", "")
         good = setup.run(setup.inferctl, "audit", "verify", audit)
@@ -452,10 +456,12 @@ def test_keys_on_the_observability_plane_are_audited(setup):
             assert d.metrics().sum("inferd_http_requests_total", plane="observability", code="401") >= 62
             assert d.stop() == 0
         lines = [json.loads(line) for line in audit.read_text().splitlines()]
-        refused = [line for line in lines if line["act"] == "authentication"]
+        refused = [line for line in lines if line["act"] == "authentication" and line["outcome"] == "refused"]
         assert [(line["actor"], line["target"]) for line in refused[:4]] == [
             ("unknown", "/metrics"), ("unknown", "/metrics"), ("app", "/metrics"), ("prom", "/debug/requests")], refused
-        assert all(line["client"] == host and line["outcome"] == "refused" for line in refused), refused
+        assert all(line["client"] == host for line in refused), refused
+        counted = sum(int(line["detail"].split()[0]) for line in lines if (line["act"], line["outcome"]) == ("authentication", "not_entered"))
+        assert len(refused) + counted == 64, (len(refused), counted)
         assert len(refused) < 60 and "sesame" not in audit.read_text(), len(refused)
         read = [line for line in lines if line["act"] == "admin_access"]
         assert [(line["actor"], line["target"], line["client"]) for line in read] == [("boss", "/debug/requests", host)], read

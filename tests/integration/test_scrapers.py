@@ -4,7 +4,12 @@ import asyncio
 import contextlib
 import gzip
 import multiprocessing
+import pathlib
 import resource
+import select
+import signal
+import socket
+import threading
 import time
 
 from harness import CHAT, PATIENCE, Metrics, eventually, http_bytes, raw, request, status_of
@@ -185,6 +190,60 @@ def attacked(port, count):
         attacker.join()
 
 
+def test_scrapers_in_a_hurry_take_their_share_and_no_more(setup):
+    """32 that scrape as fast as they can: putting their answers together takes a quarter of one CPU in the long run, and each is answered."""
+    with setup.daemon() as d:
+        def spent():
+            return time.monotonic(), d.metrics().sum("inferd_scrape_duration_seconds_sum")
+
+        statuses, end = [], time.monotonic() + 3
+
+        def hurry():
+            while time.monotonic() < end:
+                statuses.append(d.observe("/metrics", timeout=60).status)
+
+        begin, before = spent()
+        threads = [threading.Thread(target=hurry) for _ in range(32)]
+        for thread in threads:
+            thread.start()
+        while time.monotonic() < end:
+            start = time.monotonic()
+            assert d.observe("/livez").status == 200
+            assert time.monotonic() - start < 5 * PATIENCE, "probes wait behind scrapes"
+            time.sleep(0.1)
+        for thread in threads:
+            thread.join()
+        last, after = spent()
+        share = (after - before) / (last - begin)
+        print(f"  {len(statuses)} scrapes, {share:.2f} of one CPU")
+        assert set(statuses) == {200}, set(statuses)
+        # A burst of 0.1 s may be taken at once, and the last one may end later than it should.
+        assert after - before <= (last - begin) / 4 + 0.2 * PATIENCE, (share, len(statuses))
+
+
+def test_who_comes_in_a_crowd_waits_in_line(setup):
+    """While no thread is free, connections are kept: one that the kernel forgets is tried again a second later, or three, or seven."""
+    limit = pathlib.Path("/proc/sys/net/core/somaxconn")
+    count = min(1000, int(limit.read_text()) if limit.exists() else 1000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 4)
+    with setup.daemon() as d, contextlib.ExitStack() as stack:
+        d.send(signal.SIGSTOP)
+        stack.callback(d.send, signal.SIGCONT)
+        poll, coming = select.poll(), set()
+        for _ in range(count):
+            connection = stack.enter_context(socket.socket())
+            connection.setblocking(False)
+            connection.connect_ex(("127.0.0.1", d.observability))
+            poll.register(connection, select.POLLOUT)
+            coming.add(connection.fileno())
+        # In one second the first of those that were forgotten would be tried again, and forgotten again.
+        deadline = time.monotonic() + 10 * PATIENCE
+        while coming and time.monotonic() < deadline:
+            for descriptor, _ in poll.poll(100):
+                poll.unregister(descriptor)
+                coming.discard(descriptor)
+        assert not coming, f"{len(coming)} of {count} connections have no place to wait"
+
+
 def test_thousands_of_slow_scrapers(setup):
     """3000 of them: good scrapers go on being answered, and a client of the API is answered as if nobody scraped."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -235,9 +294,9 @@ def test_thousands_of_slow_scrapers(setup):
             print(f"  {what}: {len(good)} in calm, median {percentile(good, 0.5):.3f} s, p95 {percentile(good, 0.95):.3f} s; with {count} slow "
                   f"connections {len(bad)}, median {percentile(bad, 0.5):.3f} s, p95 {percentile(bad, 0.95):.3f} s")
         assert not faults and not missed, (faults + missed)[:5]
-        # Good scrapers stand in one line with 3000 others: some may fail, and on a busy machine it takes long.
+        # Good scrapers stand in one line with 3000 others, which is a second long: some may fail, and on a busy machine it takes longer.
         print(f"  {len(lost)} scrapes failed: {lost[:2]}")
-        assert len(lost) <= 1 + len(scrapes) / 4 and percentile(scrapes, 0.5) < 30 * PATIENCE, (lost, percentile(scrapes, 0.5))
+        assert len(lost) <= 1 + len(scrapes) / 10 and percentile(scrapes, 0.5) < 5 * PATIENCE, (lost, percentile(scrapes, 0.5))
         # The attackers take processor time of the same machine, and so may others: in calm before or after, whichever was worse.
         calm = max(percentile(calm_api, 0.95), percentile(after_api, 0.95))
         assert percentile(api, 0.95) < 5 * calm + 0.5 * PATIENCE, f"the API takes {percentile(api, 0.95):.1f} s, {calm:.2f} s in calm"

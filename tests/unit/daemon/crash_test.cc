@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <barrier>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -14,6 +15,7 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
@@ -149,6 +151,40 @@ TEST_F(CrashDeathTest, AThreadWhoseStackOverflowsDoesToo) {
       },
       ::testing::KilledBySignal(SIGSEGV), "inferd crashed: SIGSEGV");
   EXPECT_THAT(Evidence(tree.root() + "/state"), HasSubstr("backtrace:"));
+}
+
+// A broken tensor is met by all compute threads at once.
+TEST_F(CrashDeathTest, ThreadsThatCrashTogetherLeaveOneWholeReport) {
+  EXPECT_EXIT(
+      {
+        Prepare();
+        std::barrier together(8);
+        std::vector<std::thread> threads;
+        for (int i = 0; i < 8; ++i) {
+          threads.emplace_back([&together] {
+            const ThreadSetup thread("compute");
+            together.arrive_and_wait();
+            volatile int* nowhere = nullptr;
+            *nowhere = 1;
+          });
+        }
+        for (std::thread& thread : threads) thread.join();
+      },
+      ::testing::KilledBySignal(SIGSEGV), "inferd crashed: SIGSEGV");
+  EXPECT_THAT(Evidence(tree.root() + "/state"), HasSubstr("0 4711 "));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(tree.root() + "/state"), {}), 1);
+}
+
+// What the evidence is read from may be what is broken.
+TEST_F(CrashDeathTest, ACrashOfTheHandlerEndsTheProcess) {
+  EXPECT_EXIT(
+      {
+        Prepare();
+        SetCrashRecorder(reinterpret_cast<const logging::FlightRecorder*>(std::uintptr_t{64}));
+        ::alarm(30);
+        std::abort();
+      },
+      ::testing::KilledBySignal(SIGSEGV), "");
 }
 
 TEST_F(CrashDeathTest, OldReportsMakeRoom) {

@@ -4,10 +4,12 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "daemon/observability/client_threads.h"
 #include "daemon/observability/gzip.h"
 #include "daemon/observability/handlers.h"
 #include "daemon/observability/json_writer.h"
 #include "gtest/gtest.h"
+#include "tests/fakes/fake_tree.h"
 #include "tests/fakes/manual_clock.h"
 
 namespace inferd::daemon {
@@ -25,6 +27,33 @@ std::string Unpack(const std::string& packed) {
   text.resize(stream.total_out);
   inflateEnd(&stream);
   return text;
+}
+
+TEST(ClientThreads, LeaveTheRestOfTheDaemonHalfOfWhatItMayHave) {
+  const FakeTree tree;
+  EXPECT_EQ(ClientThreads(tree.root()), kMostClientThreads) << "nothing is known of limits";
+  const auto limits = [&tree](const std::string& processes, const std::string& files) {
+    tree.Write("/proc/self/limits",
+               "Limit                     Soft Limit           Hard Limit           Units     \n"
+               "Max processes             " +
+                   processes +
+                   "                127202               processes \n"
+                   "Max open files            " +
+                   files + "                1048576              files     \n");
+  };
+  limits("unlimited", "65536");
+  EXPECT_EQ(ClientThreads(tree.root()), kMostClientThreads);
+  limits("127202", "1024");
+  EXPECT_EQ(ClientThreads(tree.root()), 512);
+  limits("300", "1024");
+  EXPECT_EQ(ClientThreads(tree.root()), 150);
+  tree.Write("/proc/self/cgroup", "0::/system.slice/inferd.service\n");
+  tree.Write("/sys/fs/cgroup/system.slice/inferd.service/pids.max", "max\n");
+  EXPECT_EQ(ClientThreads(tree.root()), 150);
+  tree.Write("/sys/fs/cgroup/system.slice/inferd.service/pids.max", "100\n");
+  EXPECT_EQ(ClientThreads(tree.root()), 50);
+  tree.Write("/sys/fs/cgroup/system.slice/inferd.service/pids.max", "3\n");
+  EXPECT_EQ(ClientThreads(tree.root()), 8);
 }
 
 TEST(Gzip, ComesBackAsItWas) {

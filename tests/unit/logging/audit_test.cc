@@ -174,6 +174,22 @@ TEST_F(AuditTest, TheChainLeadsThroughRotatedAndCompressedFiles) {
   EXPECT_EQ(report.lines, 5U);
 }
 
+// Killed between the end of compressing and the removal of what was compressed.
+TEST_F(AuditTest, AFileThatIsThereCompressedAndNotIsReadOnce) {
+  Fill(3);
+  const std::string rotated = RotatedName(path, clock.WallNow());
+  std::filesystem::copy(path, rotated + ".kept");
+  std::filesystem::rename(path, rotated);
+  const std::atomic<bool> stop{false};
+  ASSERT_TRUE(Compress(rotated, stop));
+  std::filesystem::rename(rotated + ".kept", rotated);
+  Fill(2);
+  const AuditReport report = Verify();
+  EXPECT_FALSE(report.fault) << report.fault->what;
+  EXPECT_EQ(report.files, 2U);
+  EXPECT_EQ(report.lines, 6U) << "and that the file was missing at the start";
+}
+
 TEST_F(AuditTest, AnEmptiedFileIsNoGoodOne) {
   tree.Write("/audit.log", "");
   ASSERT_TRUE(Verify().fault);

@@ -32,6 +32,14 @@ TEST(Redact, Table) {
       {"4111111111111112", "[number]"},
       {"x4111111111111111y", "x[card]y"},
       {"two 4111 1111 1111 1111 5500 0000 0000 0004 cards", "two [number] cards"},
+      // As they come out of documents: spaces and hyphens that do not break, tabs, full-width digits, marks that nobody sees.
+      {"4111\u00A01111\u00A01111\u00A01111", "[card]"},
+      {"4111\u20111111\u20111111\u20111111 or 4111\t1111\t1111\t1111", "[card] or [card]"},
+      {"4111_1111_1111_1111", "[card]"},
+      {"４１１１ １１１１ １１１１ １１１１", "[card]"},
+      {"4111\u200B1111\u200B1111\u200B1111", "[card]"},
+      {"mail jane.doe＠example．com", "mail [email]"},
+      {"+49\u202F170\u202F1234567", "[phone]"},
       // Telephone numbers.
       {"call +49 170 1234567 or (030) 123-4567", "call [phone] or ([phone]"},
       {"tel:13800138000", "tel:[phone]"},
@@ -44,6 +52,7 @@ TEST(Redact, Table) {
       {"key sk-abcDEF1234567890 ok", "key [key] ok"},
       {"Authorization: Bearer abc.def_ghi", "Authorization: Bearer [key]"},
       {"AKIAIOSFODNN7EXAMPLE", "[key]"},
+      {"github_pat_11ABCDEFG0abcdefghij", "[key]"},
       {"sha 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "sha [key]"},
       {"-----BEGIN RSA PRIVATE KEY-----\nMIIE\nxyz\n-----END RSA PRIVATE KEY-----\nafter", "[key]\nafter"},
       {"-----BEGIN PRIVATE KEY-----\nnever closed", "[key]"},
