@@ -197,7 +197,7 @@ class ObservabilityServer::Civet final : public CivetHandler {
   }
 
   static HttpResponse TurnedAway() {
-    HttpResponse response = HttpResponse::Plain(503, "too many scrape at the same time");
+    HttpResponse response = HttpResponse::Plain(503, "too many scrapes at the same time");
     response.Set("Retry-After", "1");
     return response;
   }
