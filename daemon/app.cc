@@ -474,7 +474,7 @@ int App::Impl::Serve() {
     int timeout = -1;
     if (options.service.present()) {
       attendant.Attend(clock.Now());
-      timeout = static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(attendant.period()).count());
+      timeout = static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(std::max(attendant.due() - clock.Now(), Duration{})).count());
     }
     std::array<pollfd, 3> fds{{{.fd = signals.fd(), .events = POLLIN, .revents = 0},
                                {.fd = loader_bell.fd(), .events = POLLIN, .revents = 0},

@@ -33,6 +33,8 @@ Sights LookAround(const Views& views, int loaded_percent) {
     const metrics::Health health = metrics::JudgeEngine(status, model->engine->options().max_running, now);
     if (health.verdict == metrics::Verdict::kStalled) {
       sights.stalled += (sights.stalled.empty() ? "" : "; ") + model->name + ": " + health.reasons.at(0);
+    } else {
+      sights.stalls_at = std::min(sights.stalls_at, metrics::StallsAt(status));
     }
   }
   sights.movement += static_cast<std::uint64_t>(loaded_percent) + sights.inside;
@@ -57,13 +59,10 @@ std::string StatusLine(const Sights& sights) {
   return "";
 }
 
-Duration Attendant::period() const { return service_.watchdog() > Duration{} ? std::min(kPeriod, service_.watchdog() / 10) : kPeriod; }
-
 void Attendant::Attend(MonotonicTime now) {
   const Sights sights = look_();
   const bool moved_on = sights.life.state != told_;
-  if (!moved_on && now < next_) return;
-  next_ = now + period();
+  if (!moved_on && now < due_) return;
 
   if (moved_on && sights.life.state == State::kReady) {
     ProcessLog().Drain(kForTheLog);  // whoever waits for the start finds its lines in the log
@@ -79,6 +78,15 @@ void Attendant::Attend(MonotonicTime now) {
   if (told_ != State::kReady && sights.movement != movement_) service_.ExtendTimeout(kPatience);
   movement_ = sights.movement;
   FeedWatchdog(sights, now);
+
+  const Duration period = service_.watchdog() > Duration{} ? std::min(kPeriod, service_.watchdog() / 10) : kPeriod;
+  due_ = std::min({now + period, sights.stalls_at, TriggersAt()});
+}
+
+// A verdict that takes itself back is no reason for a restart. What is left of the interval is for saving the evidence; should that hang,
+// too, the unfed watchdog runs out by itself.
+MonotonicTime Attendant::TriggersAt() const {
+  return stalled_since_ == MonotonicTime{} || triggered_ ? MonotonicTime::max() : stalled_since_ + service_.watchdog() / 4;
 }
 
 void Attendant::FeedWatchdog(const Sights& sights, MonotonicTime now) {
@@ -90,9 +98,7 @@ void Attendant::FeedWatchdog(const Sights& sights, MonotonicTime now) {
     return;
   }
   if (stalled_since_ == MonotonicTime{}) stalled_since_ = now;
-  // A verdict that takes itself back is no reason for a restart. What is left of the interval is for saving the evidence; should that hang,
-  // too, the unfed watchdog runs out by itself.
-  if (now - stalled_since_ < service_.watchdog() / 4) return;
+  if (now < TriggersAt()) return;
   triggered_ = true;
   save_(sights.stalled);
   service_.TriggerWatchdog();

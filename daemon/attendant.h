@@ -21,9 +21,10 @@ struct Sights {
   int loaded_percent = 0;  // of the model that is being loaded
   std::uint64_t running = 0;
   std::uint64_t queued = 0;
-  std::uint64_t inside = 0;    // running and queued requests, as the engines count them
-  std::string stalled;         // why an engine counts as stalled; empty when none does
-  std::uint64_t movement = 0;  // another number whenever anything has moved
+  std::uint64_t inside = 0;                        // running and queued requests, as the engines count them
+  std::string stalled;                             // why an engine counts as stalled; empty when none does
+  MonotonicTime stalls_at = MonotonicTime::max();  // when the next one will, should it show no sign of life before
+  std::uint64_t movement = 0;                      // another number whenever anything has moved
 };
 
 // `loaded_percent`: of the model that is being loaded.
@@ -41,20 +42,22 @@ class Attendant {
   // interval.
   Attendant(const ServiceManager& service, Look look, Save save) : service_(service), look_(std::move(look)), save_(std::move(save)) {}
 
-  // To be called at least once in period(), and when the life cycle has moved on; more often costs nothing.
+  // To be called when due() has come, and when the life cycle has moved on; more often costs nothing.
   void Attend(MonotonicTime now);
-  Duration period() const;
+  // Regularly, and when a stall would begin or has lasted long enough. Not after the next second, nor a tenth of the watchdog's interval.
+  MonotonicTime due() const { return due_; }
   // How often the watchdog was fed. Any thread.
   const std::atomic<std::uint64_t>& feeds() const { return feeds_; }
 
  private:
   void FeedWatchdog(const Sights& sights, MonotonicTime now);
+  MonotonicTime TriggersAt() const;
 
   const ServiceManager& service_;
   const Look look_;
   const Save save_;
   State told_ = State::kStarting;  // the last state that was seen
-  MonotonicTime next_{};
+  MonotonicTime due_{};
   std::string status_;
   std::uint64_t movement_ = 0;
   MonotonicTime stalled_since_{};  // MonotonicTime{}: not stalled

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -15,13 +16,18 @@ namespace inferd::daemon {
 
 class LastResort {
  public:
-  // `act` is called at most once, after `limit` of real time.
-  LastResort(Duration limit, std::function<void()> act)
-      : thread_([this, limit, act = std::move(act)] {
-          const ThreadSetup setup("last-resort");
-          std::unique_lock lock(mutex_);
-          if (!over_.wait_for(lock, limit, [this] { return done_; })) act();
-        }) {}
+  // `act` is called at most once, after `limit` of real time. Where the system gives no more threads it is not called: whoever waits for
+  // the end of the process has a patience of his own.
+  LastResort(Duration limit, std::function<void()> act) {
+    try {
+      thread_ = std::thread([this, limit, act = std::move(act)] {
+        const ThreadSetup setup("last-resort");
+        std::unique_lock lock(mutex_);
+        if (!over_.wait_for(lock, limit, [this] { return done_; })) act();
+      });
+    } catch (const std::system_error&) {
+    }
+  }
   LastResort(const LastResort&) = delete;
   LastResort& operator=(const LastResort&) = delete;
   // Calls it off.
@@ -31,7 +37,7 @@ class LastResort {
       done_ = true;
     }
     over_.notify_one();
-    thread_.join();
+    if (thread_.joinable()) thread_.join();
   }
 
  private:

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <exception>
 #include <iostream>
+#include <system_error>
 #include <utility>
 
 #include "config/config.h"
@@ -112,7 +113,10 @@ int main(int argc, char** argv) {
   try {
     return inferd::daemon::Main(argc, argv);
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "inferd: %s\n", e.what());
+    const auto* system = dynamic_cast<const std::system_error*>(&e);
+    const bool threads = system != nullptr && system->code() == std::errc::resource_unavailable_try_again;
+    std::fprintf(stderr, "inferd: %s%s\n", e.what(),
+                 threads ? ": no more threads: raise TasksMax= of the unit, or the user's limit of processes" : "");
     return inferd::daemon::kExitFailure;
   }
 }

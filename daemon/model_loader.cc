@@ -180,11 +180,13 @@ Result<LoadedModel> LoadModel(const config::Model& wanted, const config::Queue& 
 }
 
 Result<> WarmUp(engine::Engine& engine, int passes, const Clock& clock, const std::atomic<bool>& stop) {
-  // A lone token takes the road of decoding, longer prompts that of prefill.
+  // A lone token takes the road of decoding, longer prompts that of prefill. Each length once: a long one a second time makes no request
+  // faster, and the start longer.
   constexpr std::array<int, 5> kLengths{1, 64, 1, 16, 256};
   for (int pass = 0; pass < passes && !stop; ++pass) {
-    const int length = std::min(
-        {kLengths[static_cast<std::size_t>(pass) % kLengths.size()], engine.options().max_batch_tokens, engine.options().context - 1});
+    const auto nth = static_cast<std::size_t>(pass);
+    const int length =
+        std::min({nth < kLengths.size() ? kLengths[nth] : 1, engine.options().max_batch_tokens, engine.options().context - 1});
     engine::GenerateParams params;
     params.prompts.emplace_back();
     // Different prompts: the prefix cache must not answer for the model.

@@ -15,17 +15,19 @@ std::string Seconds(Duration d) {
 
 }  // namespace
 
+MonotonicTime StallsAt(const engine::EngineStatus& status) {
+  // An idle engine shows no sign of life either: silence counts from the moment there was something to do.
+  if (status.running > 0) return status.last_progress + kStalledAfter;
+  const bool queued = std::any_of(status.queued.begin(), status.queued.end(), [](std::uint32_t waiting) { return waiting > 0; });
+  return queued ? std::max(status.last_progress, status.oldest_queued) + kStalledAfter : MonotonicTime::max();
+}
+
 Health JudgeEngine(const engine::EngineStatus& status, int max_running, MonotonicTime now) {
   const std::uint32_t queued = std::accumulate(status.queued.begin(), status.queued.end(), 0U);
-  if (status.running > 0 || queued > 0) {
-    // An idle engine shows no sign of life either: silence counts from the moment there was something to do.
-    const MonotonicTime work_since = status.running > 0 ? status.last_progress : std::max(status.last_progress, status.oldest_queued);
-    const Duration silent = now - work_since;
-    if (silent > kStalledAfter) {
-      return {Verdict::kStalled,
-              {"no progress for " + Seconds(silent) + " with " + std::to_string(status.running) + " running and " + std::to_string(queued) +
-               " queued"}};
-    }
+  if (const MonotonicTime stalls_at = StallsAt(status); now >= stalls_at) {
+    return {Verdict::kStalled,
+            {"no progress for " + Seconds(now - stalls_at + kStalledAfter) + " with " + std::to_string(status.running) + " running and " +
+             std::to_string(queued) + " queued"}};
   }
   if (queued >= status.queue_capacity && status.queue_capacity > 0) {
     return {Verdict::kDegraded, {"the queue is full (" + std::to_string(queued) + " of " + std::to_string(status.queue_capacity) + ")"}};

@@ -37,6 +37,9 @@ struct Health {
 // Less than the three seconds within which a probe has to hear of it.
 inline constexpr Duration kStalledAfter = std::chrono::milliseconds(2500);
 
+// When the engine counts as stalled, should it show no sign of life before; MonotonicTime::max() while it has nothing to do.
+MonotonicTime StallsAt(const engine::EngineStatus& status);
+
 Health JudgeEngine(const engine::EngineStatus& status, int max_running, MonotonicTime now);
 
 }  // namespace inferd::metrics

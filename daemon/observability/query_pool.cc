@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <system_error>
 
 #include "runtime/base/thread.h"
 
@@ -16,15 +17,22 @@ struct QueryPool::Job {
 };
 
 QueryPool::QueryPool(const Clock& clock, std::size_t threads, std::size_t waiting) : clock_(clock), most_waiting_(waiting) {
-  for (std::size_t i = 0; i < threads; ++i) {
-    threads_.emplace_back([this] {
-      const ThreadSetup setup("query");
-      Loop();
-    });
+  try {
+    for (std::size_t i = 0; i < threads; ++i) {
+      threads_.emplace_back([this] {
+        const ThreadSetup setup("query");
+        Loop();
+      });
+    }
+  } catch (const std::system_error&) {  // no more threads
+    Stop();
+    throw;
   }
 }
 
-QueryPool::~QueryPool() {
+QueryPool::~QueryPool() { Stop(); }
+
+void QueryPool::Stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;

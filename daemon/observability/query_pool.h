@@ -32,6 +32,7 @@ class QueryPool {
  private:
   struct Job;
   void Loop();
+  void Stop();
 
   const Clock& clock_;
   const std::size_t most_waiting_;

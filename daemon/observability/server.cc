@@ -13,6 +13,7 @@
 #include <exception>
 #include <future>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -196,7 +197,7 @@ class ObservabilityServer::Civet final : public CivetHandler {
   }
 
   static HttpResponse TurnedAway() {
-    HttpResponse response = HttpResponse::Plain(503, "too many scrape at the same time");
+    HttpResponse response = HttpResponse::Plain(503, "too many scrapes at the same time");
     response.Set("Retry-After", "1");
     return response;
   }
@@ -244,10 +245,16 @@ void ObservabilityServer::Stop() {
   gate_.Close();
   // civetweb's accepting thread looks at its stop flag every two seconds, or when somebody connects: so somebody connects.
   const std::uint16_t to = port();
-  std::future<void> stopped = std::async(std::launch::async, [this] {
-    const ThreadSetup thread("observe-stop");
+  std::future<void> stopped;
+  try {
+    stopped = std::async(std::launch::async, [this] {
+      const ThreadSetup thread("observe-stop");
+      civet_.reset();
+    });
+  } catch (const std::system_error&) {  // no more threads: it takes those two seconds
     civet_.reset();
-  });
+    return;
+  }
   while (stopped.wait_for(std::chrono::milliseconds(5)) != std::future_status::ready) Knock(options_.listen, to);
 }
 

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <set>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #if defined(__x86_64__)
@@ -59,14 +60,23 @@ std::vector<Place> AllowedPlaces() {
 }  // namespace
 
 ComputePool::ComputePool(int threads, const Clock& clock) : clock_(clock), workers_(static_cast<std::size_t>(std::max(threads, 1) - 1)) {
-  for (int i = 1; i < threads; ++i) workers_[static_cast<std::size_t>(i - 1)].thread = std::thread([this, i] { Work(i); });
+  try {
+    for (int i = 1; i < threads; ++i) workers_[static_cast<std::size_t>(i - 1)].thread = std::thread([this, i] { Work(i); });
+  } catch (const std::system_error&) {  // no more threads
+    Stop();
+    throw;
+  }
 }
 
-ComputePool::~ComputePool() {
+ComputePool::~ComputePool() { Stop(); }
+
+void ComputePool::Stop() {
   stop_ = true;
   epoch_.fetch_add(1);
   epoch_.notify_all();
-  for (Worker& worker : workers_) worker.thread.join();
+  for (Worker& worker : workers_) {
+    if (worker.thread.joinable()) worker.thread.join();
+  }
 }
 
 Result<> ComputePool::Pin(std::span<const int> cpus) {

@@ -54,6 +54,7 @@ class ComputePool {
 
   void Run(int n, int grain, Call call, const void* context);
   void Work(int thread);
+  void Stop();
   // False when there was none left.
   bool TakeChunk(int thread);
 

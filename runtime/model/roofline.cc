@@ -8,6 +8,7 @@
 #include <functional>
 #include <latch>
 #include <numeric>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -24,21 +25,30 @@ double Rate(int threads, const Clock& clock, Duration budget, const std::functio
   std::vector<double> rates(static_cast<std::size_t>(threads), 0);
   std::latch begin(threads);
   std::vector<std::thread> pool;
-  for (int t = 0; t < threads; ++t) {
-    pool.emplace_back([&, t] {
-      const ThreadSetup setup("roofline");
-      begin.arrive_and_wait();
-      const MonotonicTime start = clock.Now();
-      double done = 0;
-      Duration spent{};
-      do {
-        done += work(t);
-        spent = clock.Now() - start;
-      } while (spent < budget);
-      rates[static_cast<std::size_t>(t)] = done / std::max(ToSeconds(spent), 1e-9);
-    });
+  const auto end = [&pool] {
+    for (std::thread& thread : pool) thread.join();
+  };
+  try {
+    for (int t = 0; t < threads; ++t) {
+      pool.emplace_back([&, t] {
+        const ThreadSetup setup("roofline");
+        begin.arrive_and_wait();
+        const MonotonicTime start = clock.Now();
+        double done = 0;
+        Duration spent{};
+        do {
+          done += work(t);
+          spent = clock.Now() - start;
+        } while (spent < budget);
+        rates[static_cast<std::size_t>(t)] = done / std::max(ToSeconds(spent), 1e-9);
+      });
+    }
+  } catch (const std::system_error&) {  // no more threads
+    begin.count_down(threads - static_cast<int>(pool.size()));
+    end();
+    throw;
   }
-  for (std::thread& thread : pool) thread.join();
+  end();
   return std::accumulate(rates.begin(), rates.end(), 0.0);
 }
 

@@ -15,6 +15,8 @@ import shutil
 import subprocess
 import time
 
+from machine import Machine
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SUITE = "bookworm"
 # What the tests use beside what the package depends on.
@@ -46,10 +48,10 @@ def mirror():
     return []
 
 
-def rootfs(depends, folder):
-    """The tarball of a root file system that satisfies `depends` (a Depends: field); made when it is not there."""
+def rootfs(depends, folder, also=()):
+    """The tarball of a root file system that satisfies `depends` (a Depends: field) and has the packages `also`; made when it is not there."""
     names = [alternative.split("|")[0].split("(")[0].strip() for alternative in depends.split(",")]
-    packages = sorted({*names, *TOOLS})
+    packages = sorted({*names, *TOOLS, *also})
     key = hashlib.sha256("\n".join([SUITE, *packages, *NOT_AT_BOOT]).encode()).hexdigest()[:12]
     folder.mkdir(parents=True, exist_ok=True)
     tarball = folder / f"{SUITE}-{key}.tar.zst"
@@ -89,7 +91,7 @@ def remove_left_cgroups():
                 pass
 
 
-class Container:
+class Container(Machine):
     """One booted system. To be made in a PID and a mount namespace of one's own (run.py sees to that): everything goes with them."""
 
     def __init__(self, tarball, limits):
@@ -119,28 +121,19 @@ class Container:
         else:
             command += ["--boot"]
 
-        def enter():
+        def join():
             for cgroup in cgroups:
                 (cgroup / "cgroup.procs").write_text(str(os.getpid()), encoding="ascii")
 
         with open("/mnt/console.log", "wb") as console:
-            self.nspawn = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=console, stderr=console, preexec_fn=enter)
-        self.leader = self.wait(self.find_leader, 30, "systemd is up")
+            self.nspawn = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=console, stderr=console, preexec_fn=join)
+        leader = self.wait(self.find_leader, 30, "systemd is up")
+        self.enter = ["nsenter", "-t", str(leader), "-m", "-u", "-i", "-n", "-p", "-C", "--"]
         state = self.run("systemctl", "is-system-running", "--wait", check=False).strip()
         assert state == "running", f"the container is {state}: {self.run('systemctl', '--failed', '--no-legend', check=False)}"
-        namespace = os.open(f"/proc/{self.leader}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        namespace = os.open(f"/proc/{leader}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         if ctypes.CDLL(None, use_errno=True).setns(namespace, CLONE_NEWNET) != 0:
             raise OSError(ctypes.get_errno(), "setns")
-
-    def find_leader(self):
-        if self.nspawn.poll() is not None:
-            raise RuntimeError("nspawn ended:\n" + pathlib.Path("/mnt/console.log").read_text(errors="replace"))
-        for pid in subprocess.run(["pgrep", "-P", str(self.nspawn.pid)], capture_output=True, text=True, check=False).stdout.split():
-            process = pathlib.Path("/proc") / pid
-            with contextlib.suppress(OSError):  # nspawn has children that come and go
-                if (process / "comm").read_text().strip() == "systemd" and (process / "root/run/dbus/system_bus_socket").exists():
-                    return int(pid)
-        return None
 
     @staticmethod
     def wait(condition, seconds, what):
@@ -151,45 +144,12 @@ class Container:
             time.sleep(0.02)
         return value
 
-    def run(self, *command, check=True, timeout=60, stdin=None):
-        """Runs a command inside; what it printed, errors included."""
-        clean = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8", "DEBIAN_FRONTEND=noninteractive", "TERM=dumb",
-                 "SYSTEMD_PAGER="]
-        done = subprocess.run(["nsenter", "-t", str(self.leader), "-m", "-u", "-i", "-n", "-p", "-C", "--", *clean, *map(str, command)],
-                              input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, errors="replace", timeout=timeout, check=False)
-        if check and done.returncode != 0:
-            raise AssertionError(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout[-3000:]}")
-        self.code = done.returncode
-        return done.stdout
-
-    def shell(self, script, **options):
-        return self.run("bash", "-euo", "pipefail", "-c", script, **options)
-
-    def prop(self, unit, name):
-        return self.run("systemctl", "show", "-P", name, unit).strip()
-
-    def write(self, path, text, mode=0o644):
-        file = self.root / path.lstrip("/")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-        file.chmod(mode)
-
-    @contextlib.contextmanager
-    def settings(self, text, unit="inferd.service"):
-        """Lays settings over a unit for a while. Afterwards the service runs as it was installed."""
-        path = f"etc/systemd/system/{unit}.d/test.conf"
-        self.write(path, text)
-        self.run("systemctl", "daemon-reload")
-        try:
-            yield
-        finally:
-            (self.root / path).unlink()
-            self.run("systemctl", "daemon-reload")
-            self.run("systemctl", "reset-failed")
-            self.run("systemctl", "stop", "inferd.service", "inferd.socket")
-            self.run("systemctl", "start", "inferd.service")
-
-    def journal(self, *match, unit="inferd.service"):
-        self.run("journalctl", "--sync")
-        return self.run("journalctl", "-u", unit, "--no-pager", "-o", "short-precise", *match)
+    def find_leader(self):
+        if self.nspawn.poll() is not None:
+            raise RuntimeError("nspawn ended:\n" + pathlib.Path("/mnt/console.log").read_text(errors="replace"))
+        for pid in subprocess.run(["pgrep", "-P", str(self.nspawn.pid)], capture_output=True, text=True, check=False).stdout.split():
+            process = pathlib.Path("/proc") / pid
+            with contextlib.suppress(OSError):  # nspawn has children that come and go
+                if (process / "comm").read_text().strip() == "systemd" and (process / "root/run/dbus/system_bus_socket").exists():
+                    return int(pid)
+        return None

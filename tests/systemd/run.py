@@ -14,6 +14,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "integration"), str(HERE)]
 import container  # noqa: E402
+import machine  # noqa: E402
 import package  # noqa: E402
 import runner  # noqa: E402
 
@@ -28,11 +29,11 @@ class Setup:
         return getattr(self.box, name)
 
 
-def inside(file, only, packages, tarball):
-    """In namespaces of our own: boots, runs the tests of one file."""
+def inside(file, only, packages, boot):
+    """Runs the tests of one file in what `boot` gives for its module."""
     module = runner.load(file)
     tests = [(name, function) for name, function in runner.discover(HERE, only) if name.startswith(file.stem + ".")]
-    box = container.Container(tarball, limits=getattr(module, "LIMITS", False))
+    box = boot(module)
     setup = Setup(packages, box)
     if getattr(module, "INSTALLED", True):
         package.install(box, packages)
@@ -55,17 +56,25 @@ def main():
     parser.add_argument("--bin", type=pathlib.Path, default=container.ROOT / "build/dev", help="build folder with everything built")
     parser.add_argument("--only", metavar="REGEX", help="run only tests whose file.function matches")
     parser.add_argument("--list", action="store_true", help="print the tests and stop")
+    parser.add_argument("--here", action="store_true", help="no container: this machine is made for the tests (vm.py)")
     parser.add_argument("--inside", type=pathlib.Path, help=argparse.SUPPRESS)
     parser.add_argument("--tarball", type=pathlib.Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     folder = arguments.bin.resolve()
     if arguments.inside:
-        return inside(arguments.inside, arguments.only, package.Packages(folder), arguments.tarball)
+        # In namespaces of our own.
+        return inside(arguments.inside, arguments.only, package.Packages(folder),
+                      lambda module: container.Container(arguments.tarball, limits=getattr(module, "LIMITS", False)))
 
     tests = runner.discover(HERE, arguments.only)
     if arguments.list:
         print("\n".join(name for name, _ in tests))
         return 0
+    files = sorted({HERE / (name.split(".")[0] + ".py") for name, _ in tests})
+    if arguments.here:
+        if not pathlib.Path("/etc/inferd-test-machine").exists():
+            sys.exit("this machine was not made for the tests")
+        return max(inside(file, arguments.only, package.Packages(folder), lambda _: machine.Machine()) for file in files)
     if reason := container.why_not():
         print(f"NOT RUN: the tests of the systemd service and the Debian package ({reason})", flush=True)
         return 1 if runner.in_ci() else 0
@@ -84,7 +93,6 @@ def main():
         return {**os.environ, "INFERD_TEST_CONTAINER": f"{os.getpid()}.{file.stem}"}
 
     # Two at a time, because the tests wait more than they compute.
-    files = {HERE / (name.split(".")[0] + ".py") for name, _ in tests}
     code = runner.run_files(files, ("test_service", "test_install_page"), 2, command, environment)
     container.remove_left_cgroups()
     return code

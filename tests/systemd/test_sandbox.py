@@ -24,6 +24,19 @@ def as_daemon(setup, *command):
     return setup.code
 
 
+def under_the_unit(setup, name, script, more=""):
+    """Runs a script instead of the daemon under the settings of its unit and `more`; whether it succeeded, and what the journal says of it."""
+    setup.write(f"/usr/local/bin/{name}", script, mode=0o755)
+    unit = re.sub(r"^(Type|ExecStart|ExecReload|WatchdogSec|Restart|Wants|User|\w+Directory(Mode)?)=.*$", "",
+                  (setup.root / "lib/systemd/system/inferd.service").read_text(), flags=re.MULTILINE)
+    setup.write(f"/etc/systemd/system/{name}.service", unit.split("[Install]")[0] + f"Type=oneshot\nExecStart=/usr/local/bin/{name}\n" + more)
+    setup.run("systemctl", "daemon-reload")
+    setup.run("systemctl", "start", f"{name}.service", check=False)
+    done = setup.code == 0
+    setup.run("systemctl", "reset-failed")
+    return done, setup.journal(unit=f"{name}.service")
+
+
 def test_files_of_others_cannot_be_read(setup):
     setup.write("/etc/inferd/keys", f"app:user:{DIGEST}\n", mode=0o600)
     setup.write("/root/secret", "x", mode=0o644)
@@ -118,18 +131,57 @@ def test_memory_can_be_locked_and_threads_pinned(setup):
     assert has["locked memory"] == most["locked memory"] and has["core file size"] == "0", has
     assert int(has["open files"]) == min(65536, int(most["open files"])), has
     assert setup.prop("inferd.service", "LimitMEMLOCK") == "infinity" and setup.prop("inferd.service", "LimitNOFILE") == "65536"
-    # The unit's own file with another program in it; and the same without the exception that the unit makes for it.
-    setup.write("/usr/local/bin/pin", "#!/bin/sh\nexec taskset -p 1 $$\n", mode=0o755)
-    unit = re.sub(r"^(Type|ExecStart|ExecReload|WatchdogSec|Restart|Wants|User|\w+Directory(Mode)?)=.*$", "",
-                  (setup.root / "lib/systemd/system/inferd.service").read_text(), flags=re.MULTILINE)
-    unit = unit.split("[Install]")[0] + "Type=oneshot\nExecStart=/usr/local/bin/pin\n"
-    setup.write("/etc/systemd/system/pin.service", unit)
-    setup.write("/etc/systemd/system/no-pin.service", unit + "SystemCallFilter=~sched_setaffinity\n")
-    setup.run("systemctl", "daemon-reload")
-    setup.run("systemctl", "start", "pin.service")
-    setup.run("systemctl", "start", "no-pin.service", check=False)
-    assert setup.code != 0 and "failed to set pid" in setup.journal(unit="no-pin.service"), setup.journal(unit="no-pin.service")
-    setup.run("systemctl", "reset-failed")
+    # With and without the exception that the unit makes for it.
+    pin = "#!/bin/sh\nexec taskset -p 1 $$\n"
+    assert under_the_unit(setup, "pin", pin)[0]
+    done, said = under_the_unit(setup, "no-pin", pin, "SystemCallFilter=~sched_setaffinity\n")
+    assert not done and "failed to set pid" in said, said
+
+
+def test_threads_that_answer_take_short_turns(setup):
+    """Threads of the observability plane ask the kernel for the shortest time slice, and get it; where the call is forbidden they do without."""
+    def slices():
+        """By name of thread the time slices in nanoseconds, as the kernel's scheduler shows them; empty where it does not."""
+        lines = setup.shell(f"cd /proc/{main_pid(setup)}/task; for t in *; do echo $t $(cat $t/comm) $(sed -n 's/^se[.]slice *: *//p' $t/sched); done").splitlines()
+        found = {}
+        for _, thread, *value in map(str.split, lines):
+            found.setdefault(thread, set()).update(map(int, value))
+        return found
+
+    def works():
+        return ask().status == 200 and harness.request(OBSERVE, "GET", "/metrics").status == 200
+
+    wait_ready()
+    threads = slices()
+    print(f"  {threads}")
+    served = [name for name in threads if name.startswith("civetweb")]
+    assert served and "engine" in threads and works(), threads
+    if tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) < (6, 12) or not threads["engine"]:
+        runner.skip_on_unsuitable_machine("the kernel gives no time slices, or shows none")
+    assert all(threads[name] == {100_000} for name in served) and min(threads["engine"]) > 100_000, threads
+    with setup.settings("[Service]\nSystemCallFilter=~sched_setattr\n"):
+        setup.run("systemctl", "restart", "inferd.service")
+        threads = slices()
+        assert all(threads[name] == threads["engine"] for name in served) and min(threads["engine"]) > 100_000, threads
+        assert works()
+
+
+def test_realtime_is_closed(setup):
+    """The system call by which threads ask for short turns could ask for realtime, and RestrictRealtime= does not look into it."""
+    def ask_for(policy, priority, runtime, period):
+        """sched_setattr(2), number 314 on x86-64 and 274 on aarch64, with struct sched_attr."""
+        return ("#!/usr/bin/perl\nuse POSIX qw(uname);\n"
+                f"my $attributes = pack('LLQlLQQQ', 48, {policy}, 0, 0, {priority}, {runtime}, {period}, {period});\n"
+                "syscall((uname())[4] eq 'aarch64' ? 274 : 314, 0, $attributes, 0) == 0 or die \"refused: $!\\n\";\n")
+
+    fifo, deadline = ask_for(1, 1, 0, 0), ask_for(6, 0, 1_000_000, 10_000_000)
+    for script in (fifo, deadline):
+        done, said = under_the_unit(setup, "realtime", script)
+        assert not done and "refused: Operation not permitted" in said, said
+    # It is the lack of capabilities that refuses, and the limit.
+    assert re.search(r"^Max realtime priority +0 +0 ", setup.run("cat", f"/proc/{main_pid(setup)}/limits"), re.MULTILINE)
+    able = "PrivateUsers=no\nCapabilityBoundingSet=CAP_SYS_NICE\nAmbientCapabilities=CAP_SYS_NICE\n"
+    assert under_the_unit(setup, "realtime", deadline, able)[0]
 
 
 def test_the_daemon_locks_its_memory_and_pins_its_threads(setup):
@@ -241,3 +293,35 @@ def test_little_is_exposed(setup):
         assert figure <= 1.5, open_points
         setup.run("systemctl", "restart", "inferd.service")
         assert ask(port=API).status == 200
+
+
+def test_no_other_devices_than_nvidias(setup):
+    """With the drop-in the real /dev is there, and of it the service may open what the driver has registered under NVIDIA's names, nothing
+    else. Without the driver there is no such name, and it starts all the same."""
+    drop_in = (setup.root / "usr/share/inferd/systemd/nvidia.conf").read_text()
+    nodes = {"/dev/nvidia0": "195 0", "/dev/nvidiactl": "195 255", "/dev/of-others": "4 67"}
+    for node, numbers in nodes.items():
+        setup.run("mknod", "-m", "666", node, "c", *numbers.split())
+
+    def opening(name, more):
+        """What comes of opening each node under the unit's settings."""
+        script = "#!/bin/sh\nfor node in /dev/null " + " ".join(nodes) + "; do (: < $node) && echo open: $node; done; true\n"
+        done, said = under_the_unit(setup, name, script, more)
+        assert done and "open: /dev/null" in said, said
+        refused = {node: re.search(rf"cannot open {node}: (.*)", said) for node in nodes}
+        return [refused[node].group(1) if refused[node] else "open" for node in nodes]
+
+    def outside(node):
+        return setup.shell(f"(: < {node}) 2>&1 || true").strip()
+
+    try:
+        # Nothing but the service's settings stands before them.
+        assert all(said == "" or "No such device or address" in said for said in map(outside, nodes)), [outside(node) for node in nodes]
+        assert opening("hidden-devices", "") == ["No such file"] * 3
+        assert opening("closed-devices", drop_in) == ["Operation not permitted"] * 3
+        # A name that some driver here has registered lets its devices through.
+        assert re.search(r"^ *4 ttyS$", setup.run("cat", "/proc/devices"), re.MULTILINE)
+        *nvidia, other = opening("open-devices", drop_in + "DeviceAllow=char-ttyS rw\n")
+        assert nvidia == ["Operation not permitted"] * 2 and other in ("open", "No such device or address"), (nvidia, other)
+    finally:
+        setup.run("rm", *nodes)

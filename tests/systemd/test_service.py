@@ -338,9 +338,8 @@ def test_a_stalled_engine_is_ended_and_leaves_evidence(setup):
         future.result(60)
         back = seconds_between(setup, "Watchdog request", "Started inferd")
         print(f"  ready again {seconds:.1f} s after the engine stood still, {back:.1f} s after the watchdog ended it (a start takes {usual:.2f} s)")
-        assert back < 10, back
-        # Most of it is the time without progress that makes a stall; the rest is as slow as this machine is at this moment.
-        assert seconds < max(10, 7 + 3 * usual), (seconds, usual)
+        # Five seconds of it are the time without progress after which the watchdog is asked.
+        assert seconds < 10, (seconds, usual)
         journal = setup.journal()
         # The daemon itself has asked to be ended, after saving; the watchdog has not just run out.
         for line in ("stalled: demo: no progress for", "Watchdog request (last status: Stalled: demo: no progress for"):

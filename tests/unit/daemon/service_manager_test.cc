@@ -253,9 +253,9 @@ TEST_F(AttendantTest, FollowsALife) {
 
 TEST_F(AttendantTest, FeedsWhileThereIsProgress) {
   Begin(std::chrono::seconds(10));
-  EXPECT_EQ(attendant_->period(), kTick);
   sights_.life = {State::kReady, "", {}};
   EXPECT_THAT(After(kTick), ElementsAre("READY=1", "STATUS=Serving 0, queue 0", "WATCHDOG=1"));
+  EXPECT_EQ(attendant_->due(), clock_.Now() + kTick);
   for (int i = 0; i < 20; ++i) EXPECT_THAT(After(kTick), ElementsAre("WATCHDOG=1"));
 }
 
@@ -279,9 +279,34 @@ TEST_F(AttendantTest, SavesAndThenTriggersWhenStalled) {
   EXPECT_EQ(saved_.size(), 1U);
 }
 
+TEST_F(AttendantTest, LooksWhenAStallBeginsAndWhenItHasLasted) {
+  Begin(std::chrono::seconds(10));
+  sights_.life = {State::kReady, "", {}};
+  After(kTick);
+  sights_.stalls_at = clock_.Now() + kTick * 5 / 2;
+  for (int i = 0; i < 2; ++i) {
+    After(kTick);
+    EXPECT_EQ(attendant_->due(), std::min(clock_.Now() + kTick, sights_.stalls_at));
+  }
+  clock_.Advance(kTick / 2);
+  const MonotonicTime begin = clock_.Now();
+  ASSERT_EQ(attendant_->due(), begin);
+  sights_.stalls_at = MonotonicTime::max();
+  sights_.stalled = "demo: no progress for 2.5 s";
+  After({});
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(attendant_->due(), clock_.Now() + kTick);
+    EXPECT_THAT(After(kTick), IsEmpty());
+  }
+  EXPECT_EQ(attendant_->due(), begin + kTick * 5 / 2);
+  EXPECT_THAT(After(kTick / 2), ElementsAre("WATCHDOG=trigger"));
+  EXPECT_EQ(attendant_->due(), clock_.Now() + kTick);
+}
+
 TEST_F(AttendantTest, AShortWatchdogShortensThePeriod) {
   Begin(std::chrono::seconds(2));
-  EXPECT_EQ(attendant_->period(), std::chrono::milliseconds(200));
+  After(kTick);
+  EXPECT_EQ(attendant_->due(), clock_.Now() + std::chrono::milliseconds(200));
 }
 
 }  // namespace

@@ -113,8 +113,10 @@ TEST_F(EngineHealthTest, AnEngineThatStandsStillIsStalledAfterThreeSeconds) {
   engine_->Start();
   clock.Advance(std::chrono::hours(1));
   EXPECT_EQ(Judge(clock.Now()), Verdict::kOk) << "idle";
+  EXPECT_EQ(StallsAt(engine_->status()), MonotonicTime::max());
   Break("stall");
   const auto request = Submit(clock, 10, 4);
+  EXPECT_EQ(StallsAt(engine_->status()), clock.Now() + kStalledAfter);
   clock.Advance(kStalledAfter - milliseconds(1));
   EXPECT_EQ(Judge(clock.Now()), Verdict::kBusy);
   clock.Advance(milliseconds(2));
