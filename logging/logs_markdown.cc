@@ -94,7 +94,8 @@ its own name lead to 127.0.0.1 (DNS rebinding) is refused.
 
 ![A trace: the steps of an engine, its worker, two requests that have ended and one that runs](images/trace.png)
 
-The trace opens in Perfetto, Chrome's tracing page and speedscope; docs/images/trace.mjs makes this picture of a running daemon with the last.
+The trace is in Chrome's Trace Event Format: for Perfetto (https://ui.perfetto.dev), Chrome's tracing page, whose own importer reads it without a
+warning in the tests, and speedscope, with which docs/images/trace.mjs makes this picture of a running daemon.
 
 A crash leaves `crash-20261122T000000Z-PID.txt` in the state directory (`$STATE_DIRECTORY`, set by systemd) and on standard error: signal,
 backtrace, last engine steps; the newest eight are kept.

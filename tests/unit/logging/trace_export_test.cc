@@ -193,15 +193,21 @@ TEST_F(TraceExportTest, SendsWhatWasSampled) {
   EXPECT_EQ(troubles, 0);
 }
 
+// OpenTelemetry Protocol, OTLP/HTTP, "Retryable Response Codes".
 TEST_F(TraceExportTest, TriesAgainWhereTheSpecificationSaysSo) {
-  collector.answers = {testing::HttpServer::Answer(503, "text/plain", ""), testing::HttpServer::Answer(429, "text/plain", ""),
-                       testing::HttpServer::Answer(200, "application/json", "{}")};
-  const auto exporter = Make(Options());
-  exporter->OnRequest(Record());
-  Await(*exporter, 4);
-  EXPECT_EQ(Of(*exporter, SpanOutcome::kExported), 4U);
-  EXPECT_EQ(collector.bodies().size(), 3U);
-  EXPECT_EQ(troubles, 1);
+  for (const int status : {429, 502, 503, 504}) {
+    CollectorServer busy;
+    busy.answers = {testing::HttpServer::Answer(status, "text/plain", ""), testing::HttpServer::Answer(200, "application/json", "{}")};
+    TraceExportOptions options = Options();
+    options.url = busy.url();
+    troubles = 0;
+    const auto exporter = Make(options);
+    exporter->OnRequest(Record());
+    Await(*exporter, 4);
+    EXPECT_EQ(Of(*exporter, SpanOutcome::kExported), 4U) << status;
+    EXPECT_EQ(busy.bodies().size(), 2U) << status;
+    EXPECT_EQ(troubles, 1) << status;
+  }
 }
 
 TEST_F(TraceExportTest, GivesUpAfterTheLastTry) {
@@ -214,7 +220,7 @@ TEST_F(TraceExportTest, GivesUpAfterTheLastTry) {
 }
 
 TEST_F(TraceExportTest, DoesNotTryAgainWhatIsRefusedForGood) {
-  for (const int status : {400, 401, 404, 500}) {
+  for (const int status : {301, 400, 401, 404, 408, 500, 501}) {
     CollectorServer refusing;
     refusing.answers = {testing::HttpServer::Answer(status, "text/plain", "")};
     TraceExportOptions options = Options();
