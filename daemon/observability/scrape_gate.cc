@@ -11,8 +11,9 @@ ScrapeGate::Turn::Turn(ScrapeGate& gate, std::string_view peer) : gate_(gate) {
     if (gate.line_.size() >= gate.most_ && known) return;
     Waiting me{.peer = peer};
     gate.line_.push_back(&me);
-    me.called.wait(lock, [&] { return gate.closed_ || gate.next_ == &me; });
+    const bool called = me.called.wait_for(lock, gate.patience_, [&] { return gate.closed_ || gate.next_ == &me; });
     std::erase(gate.line_, &me);
+    if (!called) return;
     gate.next_ = nullptr;
   }
   if (gate.closed_) return;

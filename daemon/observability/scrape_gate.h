@@ -24,9 +24,12 @@ class WorkShare {
   // Work that may be done in a row after a rest.
   static constexpr Duration kBurst = std::chrono::milliseconds(100);
 
+  // No piece counts for more: a process that was stopped in the middle of one has not worked all that time.
+  static constexpr Duration kLongest = std::chrono::seconds(1);
+
   // How long a piece has to wait that would begin now.
   Duration Wait(MonotonicTime now) const { return std::max(Duration{}, earned_ - kParts * kBurst - now); }
-  void Spend(MonotonicTime begin, Duration took) { earned_ = std::max(earned_, begin) + kParts * took; }
+  void Spend(MonotonicTime begin, Duration took) { earned_ = std::max(earned_, begin) + kParts * std::min(took, kLongest); }
 
  private:
   MonotonicTime earned_{};  // when all of it that was done has been paid for
@@ -34,8 +37,12 @@ class WorkShare {
 
 class ScrapeGate {
  public:
-  // The clock must outlive it. While `most` wait, the next is turned away, unless it is the only one of its address.
-  ScrapeGate(const Clock& clock, std::size_t most) : clock_(clock), most_(most) {}
+  // As long as Prometheus waits for an answer by itself (scrape_timeout). Whoever waits longer may be gone.
+  static constexpr Duration kPatience = std::chrono::seconds(10);
+
+  // The clock must outlive it. While `most` wait, the next is turned away, unless it is the only one of its address. Nobody waits in line
+  // longer than `patience`, of real time.
+  ScrapeGate(const Clock& clock, std::size_t most, Duration patience = kPatience) : clock_(clock), most_(most), patience_(patience) {}
 
   // Waits for its turn, which then lasts until it is destroyed. `peer`: the client's address, until it is destroyed.
   class Turn {
@@ -67,6 +74,7 @@ class ScrapeGate {
 
   const Clock& clock_;
   const std::size_t most_;
+  const Duration patience_;
   mutable std::mutex mutex_;
   std::condition_variable closing_;
   std::deque<Waiting*> line_;

@@ -160,7 +160,9 @@ def attack(port, count):
         while True:
             writer = None
             try:
-                reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+                # Who takes answers away from others comes from another address; who only holds a connection may be anybody.
+                address = "127.0.0.2" if number % 10 == 0 else "127.0.0.1"
+                reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1, local_addr=(address, 0))
                 writer.write(whole if number % 10 == 0 else partial)
                 if number % 10:
                     while await reader.read(1):

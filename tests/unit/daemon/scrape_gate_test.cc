@@ -51,6 +51,14 @@ TEST(WorkShare, OnePieceIsPaidForBeforeTheNextWhenItIsLong) {
   EXPECT_EQ(share.Wait(end), (WorkShare::kParts - 1) * std::chrono::seconds(1) - WorkShare::kParts * WorkShare::kBurst);
 }
 
+TEST(WorkShare, WhoWasStoppedInTheMiddleDoesNotPayForThat) {
+  WorkShare share;
+  share.Spend(kNow, std::chrono::hours(1));
+  EXPECT_EQ(share.Wait(kNow + std::chrono::hours(1)), Duration{});
+  share.Spend(kNow + std::chrono::hours(1), std::chrono::hours(1));
+  EXPECT_LE(share.Wait(kNow + std::chrono::hours(1)), WorkShare::kParts * WorkShare::kLongest);
+}
+
 class ScrapeGateTest : public ::testing::Test {
  protected:
   ~ScrapeGateTest() override {
@@ -110,10 +118,20 @@ TEST_F(ScrapeGateTest, BeyondTheLineOnlyWhoIsAloneOfItsAddressWaits) {
   EXPECT_THAT(Served(), ElementsAre("prometheus", "1", "2", "3"));
 }
 
+TEST(ScrapeGate, NobodyWaitsLongerThanItsPatience) {
+  const ManualClock clock;
+  ScrapeGate gate(clock, 3, Duration{});
+  auto first = std::make_unique<ScrapeGate::Turn>(gate, "a");
+  EXPECT_FALSE(ScrapeGate::Turn(gate, "b"));
+  EXPECT_EQ(gate.waiting(), 0U);
+  first.reset();
+  EXPECT_TRUE(ScrapeGate::Turn(gate, "b"));
+}
+
 TEST_F(ScrapeGateTest, NobodyWaitsInAGateThatCloses) {
   auto first = std::make_unique<ScrapeGate::Turn>(gate_, "a");
   Come("1", "a");
-  clock_.Advance(std::chrono::hours(1));  // the work of an hour is still to be paid for
+  clock_.Advance(std::chrono::seconds(1));  // three more have to pass until it is paid for
   first.reset();
   while (gate_.waiting() > 0) std::this_thread::yield();  // it has its turn, and waits for its time
   Come("2", "a");
