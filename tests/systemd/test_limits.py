@@ -95,7 +95,9 @@ def test_a_limit_of_tasks_too_low(setup):
     wait_ready()
     limit, used = (int(control(setup, "pids", f"pids.{name}")) for name in ("max", "current"))
     print(f"  {used} of {limit} tasks are used")
-    assert limit == 2048 and used < limit / 4, (limit, used)
+    assert limit == 2048 and used < limit / 2, (limit, used)
+    # Half of what is allowed is for clients of the observability plane, 768 at most: the fewest with which the others have theirs.
+    enough = 2 * (used - 768) - 1
     since = setup.run("date", "+@%s.%N").strip()
     with setup.settings("[Service]\nRestart=no\n"):
         def start_with(tasks):
@@ -113,7 +115,7 @@ def test_a_limit_of_tasks_too_low(setup):
         assert setup.prop("inferd.service", "Result") == "success"
         start_with(5)
         assert "no more threads: raise TasksMax= of the unit" in setup.journal("-n", "10"), setup.journal("-n", "10")
-        for tasks in range(used - 10, used):
+        for tasks in range(enough - 10, enough):
             start_with(tasks)
         setup.run("systemctl", "set-property", "--runtime", "inferd.service", f"TasksMax={limit}")
     said = setup.journal("--since", since)
