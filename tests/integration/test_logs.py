@@ -94,14 +94,19 @@ def test_a_caller_cannot_force_its_trace_to_be_exported(setup):
         assert not collector.bodies
 
 
-def test_the_trace_opens_in_its_viewers(setup):
-    """Trace Event Format: named tracks, times in order, events of a track inside or behind each other."""
-    d = setup.shared()
+def trace_of_requests(d):
+    """/debug/trace when it shows three of them, whole."""
     for _ in range(3):
         d.chat(max_tokens=8)
     d.wait_idle()
-    trace = eventually(lambda: (t := d.observe("/debug/trace?seconds=600").json()) and
-                       sum(e["name"] == "decode" and e["pid"] == 2 for e in t["traceEvents"]) >= 3 and t, 10, "the requests are in the trace")
+    return eventually(lambda: (t := d.observe("/debug/trace?seconds=600").json()) and
+                      sum(e["name"] == "decode" and e["pid"] == 2 for e in t["traceEvents"]) >= 3 and t, 10, "the requests are in the trace")
+
+
+def test_the_trace_opens_in_its_viewers(setup):
+    """Trace Event Format: named tracks, times in order, events of a track inside or behind each other."""
+    d = setup.shared()
+    trace = trace_of_requests(d)
     named = {(e["pid"], e["tid"]) for e in trace["traceEvents"] if e["name"] == "thread_name"}
     last, stacks, waiting, waited = 0, {}, {}, 0
     for event in trace["traceEvents"]:
@@ -130,12 +135,7 @@ def test_the_trace_opens_in_its_viewers(setup):
 def test_chromes_own_importer_reads_the_trace(setup):
     """The importer of Chrome's tracing page, which is where the format comes from."""
     home = npm.installed("traceviewer")
-    d = setup.shared()
-    for _ in range(3):
-        d.chat(max_tokens=8)
-    d.wait_idle()
-    good = eventually(lambda: (t := d.observe("/debug/trace?seconds=600").json()) and
-                      sum(e["name"] == "decode" and e["pid"] == 2 for e in t["traceEvents"]) >= 3 and t, 10, "the requests are in the trace")
+    good = trace_of_requests(setup.shared())
 
     def without_an_end(trace):
         del trace["traceEvents"][next(i for i, e in enumerate(trace["traceEvents"]) if e["ph"] == "b")]
